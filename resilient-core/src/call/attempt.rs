@@ -1,0 +1,213 @@
+//! One attempt: the body in its scope and time, and what it left behind.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use crate::{
+    Effect, FaultKind, Outcome,
+    driver::Database,
+    failure::{DriverError, Failure, Reason},
+    policy::Level,
+    scope::{Detached, Frame, Scope, swallowed},
+};
+
+/// One attempt of a call. Dropping it unsettled undoes its work.
+pub struct Attempt<D: Database> {
+    db: Arc<D>,
+    frame: Arc<Frame>,
+    work: Work<D>,
+    limit: Option<(Duration, Reason)>,
+    timed_out: AtomicBool,
+    settled: bool,
+}
+
+pub(super) enum Work<D: Database> {
+    Own(Scope<D>),
+    Joined(Scope<D>),
+    Detached(Arc<Detached>),
+}
+
+/// What a failed attempt left, as far as the decision needs it.
+pub(super) struct Wreck {
+    pub(super) cause: Option<Failure>,
+    pub(super) outcome: Outcome,
+    pub(super) rollback: Option<DriverError>,
+    pub(super) level: Level,
+    pub(super) timed_out: bool,
+}
+
+pub(super) fn timeout(reason: Reason) -> Failure {
+    Failure::local(reason, FaultKind::StatementTimeout, Effect::Statement)
+}
+
+impl<D: Database> Attempt<D> {
+    pub(super) fn new(
+        db: &Arc<D>,
+        frame: Arc<Frame>,
+        work: Work<D>,
+        limit: Option<(Duration, Reason)>,
+    ) -> Self {
+        Self {
+            db: Arc::clone(db),
+            frame,
+            work,
+            limit,
+            timed_out: AtomicBool::new(false),
+            settled: false,
+        }
+    }
+
+    /// Runs the body in the attempt's scope and within its time.
+    ///
+    /// # Errors
+    /// The body's own, or one that says that the time was up.
+    pub async fn run<T, E: From<D::Error>>(
+        &self,
+        body: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let frame = Arc::clone(&self.frame);
+        let Some((limit, reason)) = &self.limit else {
+            return frame.enter(body).await;
+        };
+        let timed = async {
+            let mut up = self.db.context().clock.sleep(*limit);
+            let mut body = pin!(body);
+            std::future::poll_fn(|cx| {
+                if let Poll::Ready(result) = body.as_mut().poll(cx) {
+                    return Poll::Ready(Some(result));
+                }
+                up.as_mut().poll(cx).map(|()| {
+                    // Before the body is dropped, so that this is the first cause.
+                    self.time_is_up(reason);
+                    None
+                })
+            })
+            .await
+        };
+        match frame.enter(timed).await {
+            Some(result) => result,
+            None => Err(E::from(D::Error::from(
+                self.describe(timeout(reason.clone())),
+            ))),
+        }
+    }
+
+    fn describe(&self, mut failure: Failure) -> Failure {
+        failure.method = Some(self.frame.status.method());
+        failure.attempts = self.frame.status.attempts();
+        failure
+    }
+
+    fn time_is_up(&self, reason: &Reason) {
+        self.timed_out
+            .store(*reason == Reason::AttemptTimeout, Ordering::Relaxed);
+        match &self.work {
+            Work::Own(scope) | Work::Joined(scope) => scope.doom(timeout(reason.clone())),
+            Work::Detached(detached) => {
+                detached.failed(timeout(reason.clone()).fault.into());
+            }
+        }
+    }
+
+    fn level(&self) -> Level {
+        match &self.work {
+            Work::Own(scope) if scope.is_root() => Level::Root,
+            Work::Own(_) => Level::Savepoint,
+            Work::Joined(_) => Level::Joined,
+            Work::Detached(detached) => Level::Detached {
+                repeatable: !detached.wrote(),
+            },
+        }
+    }
+
+    /// The body returned `Ok`: makes its work last, if it still can.
+    pub(super) async fn conclude(&mut self) -> Result<(), (Failure, Level)> {
+        let level = self.level();
+        let result = match &self.work {
+            Work::Own(scope) => scope.commit().await,
+            Work::Joined(scope) => {
+                let ledger = scope.transaction().ledger();
+                ledger
+                    .doom(scope.id())
+                    .map_or(Ok(()), |doom| Err(swallowed(doom)))
+            }
+            Work::Detached(_) => Ok(()),
+        };
+        self.settled = true;
+        result.map_err(|failure| (failure, level))
+    }
+
+    /// The body returned an error: undoes its work.
+    pub(super) async fn undo(&mut self) -> Wreck {
+        let level = self.level();
+        let timed_out = self.timed_out.load(Ordering::Relaxed);
+        let (cause, outcome, rollback) = match &self.work {
+            Work::Own(scope) => {
+                let (cause, sent) = {
+                    let ledger = scope.transaction().ledger();
+                    (ledger.cause(scope.id()).cloned(), ledger.sent(scope.id()))
+                };
+                let rollback = scope.roll_back().await.err();
+                let outcome = if sent {
+                    Outcome::RolledBack
+                } else {
+                    Outcome::NotSent
+                };
+                (cause, outcome, rollback)
+            }
+            Work::Joined(scope) => {
+                let mut ledger = scope.transaction().ledger();
+                let cause = ledger.cause(scope.id()).cloned();
+                ledger.doom_scope(scope.id(), Failure::joined_call_failed(cause.clone()));
+                (cause, Outcome::RolledBack, None)
+            }
+            Work::Detached(detached) => {
+                let outcome = if detached.wrote() {
+                    Outcome::Unknown
+                } else {
+                    Outcome::NotSent
+                };
+                (detached.cause(), outcome, None)
+            }
+        };
+        self.settled = true;
+        Wreck {
+            cause,
+            outcome,
+            rollback,
+            level,
+            timed_out,
+        }
+    }
+}
+
+impl<D: Database> Drop for Attempt<D> {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        match &self.work {
+            Work::Own(scope) => scope.abandon(),
+            // Half of its writes may be there: nothing of the scope may be committed.
+            Work::Joined(scope) => scope.doom(Failure::joined_call_failed(None)),
+            Work::Detached(_) => {}
+        }
+    }
+}
+
+impl<D: Database> fmt::Debug for Attempt<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! The small traits between the framework and a database driver.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use crate::{
+    Failure, IsolationLevel,
+    failure::DriverError,
+    metrics::ConnectionMetrics,
+    policy::{Budget, RetryPolicy},
+    time::{Clock, Random, ThreadRandom, TokioClock},
+};
+
+/// How a root transaction begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BeginOptions {
+    /// The isolation level; the server's default if `None`.
+    pub isolation: Option<IsolationLevel>,
+    /// `READ ONLY`.
+    pub read_only: bool,
+    /// When the write lock is taken, on engines that have one for the whole database.
+    pub locking: Locking,
+    /// The time left to the call, for the server's own statement timeout.
+    pub time_left: Option<Duration>,
+}
+
+/// When a transaction takes the one write lock of an embedded engine (SQLite). Other engines
+/// ignore it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Locking {
+    /// At BEGIN, unless the transaction is read-only: waiting in line costs less than starting
+    /// over. The default.
+    #[default]
+    Immediate,
+    /// At the first write. A transaction that has read before can then fail and start over.
+    Deferred,
+    /// At BEGIN, and readers are kept out too where the journal mode allows it.
+    Exclusive,
+}
+
+/// A transaction control statement. Savepoints are numbered within their transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// `BEGIN`
+    Begin(BeginOptions),
+    /// `SAVEPOINT`
+    Savepoint(u32),
+    /// `RELEASE SAVEPOINT`
+    Release(u32),
+    /// `ROLLBACK TO SAVEPOINT` and its release
+    RollbackTo(u32),
+    /// `COMMIT`
+    Commit,
+    /// `ROLLBACK`
+    Rollback,
+}
+
+/// How a session goes back to its pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposal {
+    /// No transaction is open on it.
+    Clean,
+    /// A transaction is open and the session answers: roll it back first.
+    RollBack,
+    /// It was left in the middle of an exchange, or its state is not known.
+    Discard,
+}
+
+/// One connection, checked out of its pool.
+pub trait Session: fmt::Debug + Send + 'static {
+    /// Sends the steps in order, in one round trip where the protocol allows it.
+    ///
+    /// # Errors
+    /// The first step that failed. Later ones were not executed.
+    fn control(
+        &mut self,
+        steps: &[Control],
+    ) -> impl Future<Output = Result<(), DriverError>> + Send;
+
+    /// Gives the session back without waiting. Must work in a destructor.
+    fn dispose(self, how: Disposal);
+}
+
+/// A database that transactions can be opened on.
+pub trait Database: fmt::Debug + Send + Sync + 'static {
+    /// Its connections.
+    type Session: Session;
+    /// The error users see.
+    type Error: From<Failure> + Send;
+
+    /// Takes a connection from the pool.
+    ///
+    /// # Errors
+    /// When none can be had; the fault says why.
+    fn acquire(&self) -> impl Future<Output = Result<Self::Session, DriverError>> + Send;
+
+    /// What calls on this database share.
+    fn context(&self) -> &Context;
+}
+
+/// What all calls on one database share.
+#[derive(Debug)]
+pub struct Context {
+    /// Distinguishes databases within the process.
+    pub(crate) id: u64,
+    /// The database's name in metrics and messages.
+    pub(crate) name: String,
+    /// The level that transactions have if none is asked for, as far as that is known.
+    pub(crate) default_isolation: IsolationLevel,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) locking: Locking,
+    pub(crate) budget: Budget,
+    pub(crate) limits: WireLimits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) metrics: Arc<ConnectionMetrics>,
+}
+
+/// How long one exchange with the server may take before it counts as lost.
+///
+/// The server's own limits should be shorter; these stand behind them for a network that has
+/// fallen silent, where nothing else would ever end the wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireLimits {
+    /// For a statement; 300 s by default.
+    pub statement: Duration,
+    /// For `BEGIN`, `COMMIT` and their kind; 30 s by default.
+    pub control: Duration,
+}
+
+impl Default for WireLimits {
+    fn default() -> Self {
+        Self {
+            statement: Duration::from_secs(300),
+            control: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Context {
+    /// A context with defaults, registered in the global metrics under `name`.
+    pub fn new(name: impl Into<String>, default_isolation: IsolationLevel) -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let name = name.into();
+        let metrics = crate::metrics::global().connection(&name);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            metrics,
+            name,
+            default_isolation,
+            policy: RetryPolicy::new(),
+            locking: Locking::default(),
+            budget: Budget::default(),
+            limits: WireLimits::default(),
+            clock: Arc::new(TokioClock),
+            random: Arc::new(ThreadRandom),
+        }
+    }
+
+    /// Sets the default retry policy.
+    #[must_use]
+    pub fn with_policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets when transactions take the write lock.
+    #[must_use]
+    pub fn with_locking(mut self, locking: Locking) -> Self {
+        self.locking = locking;
+        self
+    }
+
+    /// When transactions take the write lock, unless they ask otherwise.
+    pub fn locking(&self) -> Locking {
+        self.locking
+    }
+
+    /// Sets the retry budget.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Sets the wire limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: WireLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets the source of jitter.
+    #[must_use]
+    pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// The name in metrics and messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The retry budget.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The wire limits.
+    pub fn limits(&self) -> WireLimits {
+        self.limits
+    }
+
+    /// The database's counters.
+    pub fn metrics(&self) -> &ConnectionMetrics {
+        &self.metrics
+    }
+}

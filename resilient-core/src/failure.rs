@@ -1,0 +1,250 @@
+//! [`Failure`]: the framework's own account of a call that did not succeed. Adapters wrap it
+//! in the error type that users see.
+
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+use crate::{Effect, Fault, FaultKind, Outcome, policy::StopReason};
+
+/// An error as the driver made it, kept whole.
+pub type Source = Arc<dyn StdError + Send + Sync + 'static>;
+
+/// What a driver reports: the classified fault and the error it came from.
+#[derive(Clone, Debug)]
+pub struct DriverError {
+    /// The verdict on the error.
+    pub fault: Fault,
+    /// The error itself.
+    pub source: Option<Source>,
+    /// What the server cannot know: why this happened here and what to do about it.
+    pub advice: Option<String>,
+}
+
+impl DriverError {
+    /// A driver error with its cause.
+    pub fn new(fault: Fault, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self {
+            fault,
+            source: Some(Arc::new(source)),
+            advice: None,
+        }
+    }
+
+    /// Adds what the server cannot know.
+    #[must_use]
+    pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+impl From<Fault> for DriverError {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            source: None,
+            advice: None,
+        }
+    }
+}
+
+/// What led to a [`Failure`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The database or its driver reported it.
+    Database,
+    /// The body returned `Ok` although the scope could no longer commit what it wrote.
+    Swallowed,
+    /// The scope was already lost when another statement was sent into it.
+    ScopeLost,
+    /// The attempt took longer than its `timeout`.
+    AttemptTimeout,
+    /// The call took longer than its `deadline`.
+    Deadline,
+    /// The answer to a statement was never awaited, or did not come within the wire timeout.
+    Abandoned,
+    /// `mandatory` without a transaction, or `never` with one.
+    Propagation(&'static str),
+    /// What was asked for cannot be done in this scope; the text says what to do instead.
+    Misuse(String),
+    /// A call that had joined this scope failed, and its caller went on.
+    JoinedCallFailed,
+    /// Not a database's failure but the ORM's or the caller's own, in its words.
+    Application(String),
+}
+
+/// Why a call did not succeed, and what became of its work.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub(crate) reason: Reason,
+    pub(crate) fault: Fault,
+    pub(crate) source: Option<Source>,
+    pub(crate) advice: Option<String>,
+    pub(crate) outcome: Outcome,
+    pub(crate) attempts: u32,
+    pub(crate) method: Option<&'static str>,
+    pub(crate) stop: Option<StopReason>,
+    pub(crate) rollback: Option<Box<DriverError>>,
+}
+
+impl Failure {
+    /// A failure that the database or its driver reported.
+    pub fn database(error: DriverError) -> Self {
+        Self {
+            reason: Reason::Database,
+            fault: error.fault,
+            source: error.source,
+            advice: error.advice,
+            outcome: Outcome::RolledBack,
+            attempts: 1,
+            method: None,
+            stop: None,
+            rollback: None,
+        }
+    }
+
+    /// A failure of the given kind that no server reported.
+    pub fn local(reason: Reason, kind: FaultKind, effect: Effect) -> Self {
+        let mut failure = Self::database(Fault::new(kind, effect).into());
+        failure.reason = reason;
+        failure
+    }
+
+    /// A request that cannot be met, with what to do instead. Nothing was sent.
+    pub fn misuse(text: impl Into<String>) -> Self {
+        let mut failure = Self::local(
+            Reason::Misuse(text.into()),
+            FaultKind::Other,
+            Effect::Statement,
+        );
+        failure.outcome = Outcome::NotSent;
+        failure
+    }
+
+    /// A failure that is not the database's: the ORM's or the caller's own, in its words.
+    pub fn application(text: impl Into<String>, source: Option<Source>) -> Self {
+        let mut failure = Self::local(
+            Reason::Application(text.into()),
+            FaultKind::Other,
+            Effect::Statement,
+        );
+        failure.source = source;
+        failure
+    }
+
+    /// The same failure with another outcome.
+    #[must_use]
+    pub fn with_outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    /// The same failure as the end of a call.
+    #[must_use]
+    pub fn ended(
+        mut self,
+        method: &'static str,
+        attempts: u32,
+        outcome: Outcome,
+        stop: Option<StopReason>,
+    ) -> Self {
+        self.method = Some(method);
+        self.attempts = attempts;
+        self.outcome = outcome;
+        self.stop = stop;
+        self
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> FaultKind {
+        self.fault.kind()
+    }
+
+    /// The classified fault.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// What led to it.
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// What became of the work.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// How often the body ran, at least 1.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Why it was not tried again, once that is decided.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        self.stop
+    }
+
+    /// The method that failed, `Type::method`.
+    pub fn method(&self) -> Option<&'static str> {
+        self.method
+    }
+
+    /// The driver's error.
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    /// The error of a rollback that failed after this.
+    pub fn rollback_error(&self) -> Option<&DriverError> {
+        self.rollback.as_deref()
+    }
+}
+
+/// One clear line: what happened, where, and what became of it. Without server text, which can
+/// contain user data; that is in [`Failure::source`].
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fault = &self.fault;
+        match &self.reason {
+            Reason::Misuse(text) | Reason::Application(text) => f.write_str(text)?,
+            Reason::Propagation(text) => f.write_str(text)?,
+            Reason::Database => write!(f, "{fault}")?,
+            Reason::Swallowed => write!(
+                f,
+                "the body returned Ok, but an earlier {fault} had already cost it its writes"
+            )?,
+            Reason::ScopeLost => write!(f, "nothing was sent: the transaction was already lost")?,
+            Reason::AttemptTimeout => f.write_str("the attempt took longer than its timeout")?,
+            Reason::Deadline => f.write_str("the call took longer than its deadline")?,
+            Reason::Abandoned => f.write_str(
+                "a statement's answer was not awaited, so the transaction cannot be trusted",
+            )?,
+            Reason::JoinedCallFailed => write!(
+                f,
+                "a call that had joined this transaction failed ({fault}) and its error was \
+                 swallowed"
+            )?,
+        }
+        if let Some(advice) = &self.advice {
+            write!(f, ": {advice}")?;
+        }
+        if let Some(method) = self.method {
+            write!(f, "; in {method}")?;
+        }
+        let times = if self.attempts == 1 { "" } else { "s" };
+        write!(
+            f,
+            "; {} after {} attempt{times}",
+            self.outcome, self.attempts
+        )?;
+        match self.stop {
+            None | Some(StopReason::NotRetryable | StopReason::LeftToRoot) => {}
+            Some(stop) => write!(f, ", {stop}")?,
+        }
+        if self.rollback.is_some() {
+            f.write_str("; the rollback failed too")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! The core of `resilient`: faults and their classification, retry policies, transaction
+//! scopes, the attempt loop and its metrics. It knows no driver; `resilient-sea-orm` is the
+//! crate to depend on.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`fault`] | the words: kinds, effects, outcomes |
+//! | [`classify`] | from an engine's error code to a [`Fault`] |
+//! | [`policy`] | whether, how long and how often to retry |
+//! | [`scope`] | transactions, savepoints, and which one a statement belongs to |
+//! | [`call`] | the attempt loop |
+//! | [`driver`] | the traits a driver implements |
+//! | [`metrics`] | what happened |
+//! | [`time`] | clock and randomness, replaceable in tests |
+
+pub mod call;
+pub mod classify;
+pub mod driver;
+pub mod failure;
+pub mod fault;
+pub mod metrics;
+mod options;
+pub mod policy;
+pub mod scope;
+pub mod time;
+
+pub use failure::{DriverError, Failure, Reason};
+pub use fault::{ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome};
+pub use options::{CallOptions, IsolationLevel, Propagation};

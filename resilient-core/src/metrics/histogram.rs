@@ -1,0 +1,144 @@
+//! A latency histogram with log-linear buckets, in the manner of HdrHistogram: eight buckets
+//! to each power of two, so a value is off by at most an eighth.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+const SUB_BITS: u32 = 3;
+const SUB: u64 = 1 << SUB_BITS;
+/// 2^42 ns are 73 minutes; longer calls count in the last bucket.
+const OCTAVES: usize = 42;
+const BUCKETS: usize = (OCTAVES - SUB_BITS as usize + 1) * SUB as usize;
+
+/// Counts durations. Recording is lock-free.
+#[derive(Debug)]
+pub struct Histogram {
+    buckets: Box<[AtomicU64]>,
+    sum_nanos: AtomicU64,
+    max_nanos: AtomicU64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            sum_nanos: AtomicU64::new(0),
+            max_nanos: AtomicU64::new(0),
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn index(nanos: u64) -> usize {
+    if nanos < SUB {
+        return nanos as usize;
+    }
+    let octave = 63 - nanos.leading_zeros();
+    let sub = (nanos >> (octave - SUB_BITS)) & (SUB - 1);
+    let index = u64::from(octave - SUB_BITS + 1) * SUB + sub;
+    (index as usize).min(BUCKETS - 1)
+}
+
+/// The largest value that counts in the bucket.
+fn upper(index: usize) -> u64 {
+    let index = index as u64;
+    if index < SUB {
+        return index;
+    }
+    let shift = index / SUB - 1;
+    ((SUB + index % SUB + 1) << shift) - 1
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn record(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.buckets[index(nanos)].fetch_add(1, Ordering::Relaxed);
+        self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
+        if nanos > self.max_nanos.load(Ordering::Relaxed) {
+            self.max_nanos.fetch_max(nanos, Ordering::Relaxed);
+        }
+    }
+
+    /// The distribution as it is now.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn snapshot(&self) -> LatencySnapshot {
+        let counts: Vec<u64> = self
+            .buckets
+            .iter()
+            .map(|b| b.load(Ordering::Relaxed))
+            .collect();
+        let count: u64 = counts.iter().sum();
+        let max = self.max_nanos.load(Ordering::Relaxed);
+        let quantile = |per_mille: u64| {
+            let rank = (count * per_mille).div_ceil(1000);
+            let mut seen = 0;
+            for (i, n) in counts.iter().enumerate() {
+                seen += n;
+                if *n > 0 && seen >= rank {
+                    return upper(i).min(max) as f64 / 1e9;
+                }
+            }
+            0.0
+        };
+        LatencySnapshot {
+            count,
+            sum_seconds: self.sum_nanos.load(Ordering::Relaxed) as f64 / 1e9,
+            p50_seconds: quantile(500),
+            p90_seconds: quantile(900),
+            p99_seconds: quantile(990),
+            max_seconds: max as f64 / 1e9,
+        }
+    }
+}
+
+/// A distribution of durations, in seconds. Quantiles are upper bounds, at most an eighth high.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LatencySnapshot {
+    /// Durations counted.
+    pub count: u64,
+    /// Their sum.
+    pub sum_seconds: f64,
+    /// Half of them took at most this long.
+    pub p50_seconds: f64,
+    /// Nine of ten.
+    pub p90_seconds: f64,
+    /// Ninety-nine of a hundred.
+    pub p99_seconds: f64,
+    /// The longest.
+    pub max_seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_value_lies_in_its_bucket_and_the_bucket_is_narrow(nanos in 0u64..1 << 41) {
+            let i = index(nanos);
+            prop_assert!(upper(i) >= nanos);
+            prop_assert!(i == 0 || upper(i - 1) < nanos);
+            prop_assert!(upper(i) - nanos <= nanos / 8);
+        }
+    }
+
+    #[test]
+    fn quantiles_and_extremes() {
+        let histogram = Histogram::default();
+        for millis in 1..=100 {
+            histogram.record(Duration::from_millis(millis));
+        }
+        histogram.record(Duration::MAX);
+        let s = histogram.snapshot();
+        assert_eq!(s.count, 101);
+        assert!(s.p50_seconds >= 0.050 && s.p50_seconds < 0.058, "{s:?}");
+        assert!(s.p90_seconds >= 0.090 && s.p90_seconds < 0.105, "{s:?}");
+    }
+}

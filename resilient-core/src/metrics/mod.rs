@@ -1,0 +1,200 @@
+//! The process-wide registry of what calls and connections did.
+//!
+//! Recording is a few relaxed atomic additions: no lock, no allocation. A method's or
+//! connection's entry is made once, when it is first used.
+
+mod histogram;
+mod snapshot;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, LazyLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+pub use histogram::{Histogram, LatencySnapshot};
+pub use snapshot::{ConnectionSnapshot, MethodSnapshot, Snapshot};
+
+use crate::{FaultKind, Outcome, policy::StopReason};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Its value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One counter for each fault kind.
+#[derive(Debug)]
+pub struct ByKind(Box<[Counter]>);
+
+impl Default for ByKind {
+    fn default() -> Self {
+        Self(FaultKind::ALL.iter().map(|_| Counter::default()).collect())
+    }
+}
+
+impl ByKind {
+    /// Counts one.
+    pub fn add(&self, kind: FaultKind) {
+        self.0[kind as usize].add(1);
+    }
+
+    fn read(&self) -> BTreeMap<FaultKind, u64> {
+        FaultKind::ALL
+            .iter()
+            .map(|kind| (*kind, self.0[*kind as usize].get()))
+            .filter(|(_, n)| *n > 0)
+            .collect()
+    }
+}
+
+/// What the calls of one method did.
+#[derive(Debug)]
+pub struct MethodMetrics {
+    name: &'static str,
+    pub(crate) attempts: Counter,
+    pub(crate) succeeded: Counter,
+    pub(crate) cancelled: Counter,
+    pub(crate) failed: [Counter; 4],
+    pub(crate) stops: [Counter; 6],
+    pub(crate) retries: ByKind,
+    pub(crate) faults: ByKind,
+    pub(crate) latency: Histogram,
+    pub(crate) backoff_nanos: Counter,
+}
+
+impl MethodMetrics {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            attempts: Counter::default(),
+            succeeded: Counter::default(),
+            cancelled: Counter::default(),
+            failed: Default::default(),
+            stops: Default::default(),
+            retries: ByKind::default(),
+            faults: ByKind::default(),
+            latency: Histogram::default(),
+            backoff_nanos: Counter::default(),
+        }
+    }
+
+    /// The method's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn failed(&self, outcome: Outcome, stop: StopReason, after: Duration) {
+        self.failed[outcome as usize].add(1);
+        self.stops[stop as usize].add(1);
+        self.latency.record(after);
+    }
+
+    pub(crate) fn succeeded(&self, after: Duration) {
+        self.succeeded.add(1);
+        self.latency.record(after);
+    }
+}
+
+/// What happened on one database.
+#[derive(Debug, Default)]
+pub struct ConnectionMetrics {
+    /// Transactions whose BEGIN the server answered.
+    pub begun: Counter,
+    /// Transactions whose COMMIT the server answered.
+    pub committed: Counter,
+    /// Transactions that ended otherwise, while the server still had them.
+    pub rolled_back: Counter,
+    /// Transactions whose COMMIT was never answered.
+    pub commit_unknown: Counter,
+    /// Bodies that returned `Ok` from a scope that could not commit.
+    pub doomed: Counter,
+    /// Savepoints made.
+    pub savepoints: Counter,
+    /// Savepoints rolled back to.
+    pub savepoints_rolled_back: Counter,
+    /// Sessions given up because their state was not known.
+    pub discarded: Counter,
+    /// Retries refused for want of budget.
+    pub budget_exhausted: Counter,
+    /// Faults, by kind.
+    pub faults: ByKind,
+}
+
+/// The registry. Use [`global`].
+#[derive(Debug, Default)]
+pub struct Registry {
+    methods: RwLock<BTreeMap<&'static str, Arc<MethodMetrics>>>,
+    connections: RwLock<BTreeMap<String, Arc<ConnectionMetrics>>>,
+}
+
+/// The process-wide registry.
+pub fn global() -> &'static Registry {
+    static GLOBAL: LazyLock<Registry> = LazyLock::new(Registry::default);
+    &GLOBAL
+}
+
+impl Registry {
+    /// The entry of a method, made if it is the first.
+    pub fn method(&self, name: &str) -> Arc<MethodMetrics> {
+        {
+            let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = methods.get(name) {
+                return Arc::clone(found);
+            }
+        }
+        let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = methods.get(name) {
+            return Arc::clone(found);
+        }
+        // Names are few and live as long as the process.
+        let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+        let entry = Arc::new(MethodMetrics::new(name));
+        methods.insert(name, Arc::clone(&entry));
+        entry
+    }
+
+    /// The entry of a connection, made if it is the first of that name.
+    pub fn connection(&self, name: &str) -> Arc<ConnectionMetrics> {
+        let mut all = self
+            .connections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(name.to_owned()).or_default())
+    }
+
+    /// The numbers as they are now, as plain data.
+    ///
+    /// Counters are read one after another, so numbers that belong together can be apart by
+    /// the calls that ended in between.
+    pub fn snapshot(&self) -> Snapshot {
+        let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = self
+            .connections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Snapshot {
+            methods: methods
+                .iter()
+                .map(|(name, m)| ((*name).to_owned(), MethodSnapshot::of(m)))
+                .collect(),
+            connections: connections
+                .iter()
+                .map(|(name, c)| (name.clone(), ConnectionSnapshot::of(c)))
+                .collect(),
+        }
+    }
+}

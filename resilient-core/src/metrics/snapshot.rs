@@ -1,0 +1,144 @@
+//! The registry's numbers as plain, serialisable data.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{ConnectionMetrics, LatencySnapshot, MethodMetrics};
+use crate::{FaultKind, Outcome};
+
+/// Everything in the registry at one moment.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// By method name.
+    pub methods: BTreeMap<String, MethodSnapshot>,
+    /// By connection name.
+    pub connections: BTreeMap<String, ConnectionSnapshot>,
+}
+
+impl Snapshot {
+    /// The numbers of one method; zeros if it was never called.
+    pub fn method(&self, name: &str) -> MethodSnapshot {
+        self.methods.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The numbers of one connection; zeros if there is none of that name.
+    pub fn connection(&self, name: &str) -> ConnectionSnapshot {
+        self.connections.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// What the calls of one method did.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct MethodSnapshot {
+    /// Calls that ended, in whatever way.
+    pub calls: u64,
+    /// Calls that returned `Ok`.
+    pub succeeded: u64,
+    /// Calls that returned `Err`.
+    pub failed: u64,
+    /// Calls whose future was dropped.
+    pub cancelled: u64,
+    /// How often the body ran.
+    pub attempts: u64,
+    /// The outcomes of the calls that returned `Err`.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Re-executions, by the fault that led to them.
+    pub retries: BTreeMap<FaultKind, u64>,
+    /// Failed attempts, by fault.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// Calls given up because the retry budget was empty.
+    pub budget_exhausted: u64,
+    /// Calls given up because no time was left.
+    pub deadline_exceeded: u64,
+    /// Calls given up after the last allowed attempt.
+    pub attempts_exhausted: u64,
+    /// Seconds spent waiting between attempts.
+    pub backoff_seconds: f64,
+    /// From call to return, all attempts and delays included.
+    pub latency: LatencySnapshot,
+}
+
+impl MethodSnapshot {
+    /// Re-executions of all kinds.
+    pub fn total_retries(&self) -> u64 {
+        self.retries.values().sum()
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn of(m: &MethodMetrics) -> Self {
+        let outcomes: BTreeMap<Outcome, u64> = [
+            Outcome::NotSent,
+            Outcome::RolledBack,
+            Outcome::Committed,
+            Outcome::Unknown,
+        ]
+        .into_iter()
+        .map(|o| (o, m.failed[o as usize].get()))
+        .filter(|(_, n)| *n > 0)
+        .collect();
+        let stop = |s: crate::policy::StopReason| m.stops[s as usize].get();
+        let (succeeded, cancelled) = (m.succeeded.get(), m.cancelled.get());
+        let failed = outcomes.values().sum();
+        Self {
+            calls: succeeded + failed + cancelled,
+            succeeded,
+            failed,
+            cancelled,
+            attempts: m.attempts.get(),
+            outcomes,
+            retries: m.retries.read(),
+            faults: m.faults.read(),
+            budget_exhausted: stop(crate::policy::StopReason::BudgetExhausted),
+            deadline_exceeded: stop(crate::policy::StopReason::DeadlineExceeded),
+            attempts_exhausted: stop(crate::policy::StopReason::AttemptsExhausted),
+            backoff_seconds: m.backoff_nanos.get() as f64 / 1e9,
+            latency: m.latency.snapshot(),
+        }
+    }
+}
+
+/// What happened on one database.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionSnapshot {
+    /// Transactions whose BEGIN the server answered.
+    pub begun: u64,
+    /// Transactions whose COMMIT the server answered.
+    pub committed: u64,
+    /// Transactions that ended otherwise.
+    pub rolled_back: u64,
+    /// Transactions whose COMMIT was never answered.
+    pub commit_unknown: u64,
+    /// Bodies that returned `Ok` from a scope that could not commit.
+    pub doomed: u64,
+    /// Savepoints made.
+    pub savepoints: u64,
+    /// Savepoints rolled back to.
+    pub savepoints_rolled_back: u64,
+    /// Sessions given up because their state was not known.
+    pub discarded: u64,
+    /// Retries refused for want of budget.
+    pub budget_exhausted: u64,
+    /// Failed attempts, by fault.
+    pub faults: BTreeMap<FaultKind, u64>,
+}
+
+impl ConnectionSnapshot {
+    pub(super) fn of(c: &ConnectionMetrics) -> Self {
+        Self {
+            begun: c.begun.get(),
+            committed: c.committed.get(),
+            rolled_back: c.rolled_back.get(),
+            commit_unknown: c.commit_unknown.get(),
+            doomed: c.doomed.get(),
+            savepoints: c.savepoints.get(),
+            savepoints_rolled_back: c.savepoints_rolled_back.get(),
+            discarded: c.discarded.get(),
+            budget_exhausted: c.budget_exhausted.get(),
+            faults: c.faults.read(),
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! The books of one transaction: which scopes are open, which savepoints exist on the server,
+//! what is lost. Pure state, no I/O; [`Transaction`](super::Transaction) acts on it.
+
+use crate::{Effect, Failure, driver::Control};
+
+/// A scope within its transaction. The root is [`ScopeId::ROOT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeId {
+    slot: usize,
+    /// Tells a scope from a later one in the same slot.
+    serial: u64,
+}
+
+impl ScopeId {
+    /// The transaction itself.
+    pub const ROOT: Self = Self { slot: 0, serial: 0 };
+}
+
+/// Who opened a scope, which decides what waiting for it can mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A call, whose future ends it.
+    Call,
+    /// A handle from `begin()`, which its owner ends.
+    Handle,
+}
+
+#[derive(Debug)]
+struct Node {
+    serial: u64,
+    parent: usize,
+    holder: Holder,
+    /// Set once the savepoint exists on the server.
+    savepoint: Option<u32>,
+    doom: Option<Box<Failure>>,
+    /// The latest failure that no successful statement has followed: what a body that returns
+    /// an error most likely failed of.
+    last: Option<Box<Failure>>,
+    open: bool,
+}
+
+impl Node {
+    fn new(serial: u64, parent: usize, holder: Holder) -> Self {
+        Self {
+            serial,
+            parent,
+            holder,
+            savepoint: None,
+            doom: None,
+            last: None,
+            open: true,
+        }
+    }
+}
+
+/// How far the transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing was sent yet.
+    Idle,
+    /// BEGIN was sent, and its answer may be outstanding.
+    Beginning,
+    /// In a transaction.
+    Open,
+    /// Committed, rolled back or given up.
+    Ended,
+}
+
+/// Whether a statement may be sent now.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// Yes, after these control statements.
+    Ready(Vec<Control>),
+    /// A sibling's savepoint is open; its call will end it.
+    AfterSibling,
+    /// A savepoint handle is open; only its owner can end it.
+    AfterHandle,
+    /// No: the scope is lost.
+    Lost(Box<Failure>),
+    /// No: the scope or its transaction has ended.
+    Ended,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) stage: Stage,
+    nodes: Vec<Node>,
+    next_serial: u64,
+    /// Scopes whose savepoint is open on the server, outermost first.
+    stack: Vec<usize>,
+    /// Releases and rollbacks that ride along with the next control statement.
+    pending: Vec<Control>,
+    next_savepoint: u32,
+    /// The session's state is not known; it must not be used again.
+    pub(crate) untrusted: bool,
+    /// A stream of this transaction is open.
+    pub(crate) streaming: bool,
+    /// COMMIT was sent and its answer is outstanding.
+    pub(crate) committing: bool,
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        Self {
+            stage: Stage::Idle,
+            nodes: vec![Node::new(0, 0, Holder::Call)],
+            next_serial: 1,
+            stack: Vec::new(),
+            pending: Vec::new(),
+            next_savepoint: 1,
+            untrusted: false,
+            streaming: false,
+            committing: false,
+        }
+    }
+
+    /// Opens a scope below `parent`, or answers `None` if that has ended. Nothing is sent until
+    /// a statement needs it.
+    pub(crate) fn open(&mut self, parent: ScopeId, holder: Holder) -> Option<ScopeId> {
+        let parent = self.find(parent)?;
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let slot = self.nodes.len();
+        self.nodes.push(Node::new(serial, parent, holder));
+        Some(ScopeId { slot, serial })
+    }
+
+    /// The slot of a scope that is still open.
+    fn find(&self, scope: ScopeId) -> Option<usize> {
+        let node = self.nodes.get(scope.slot)?;
+        (node.serial == scope.serial && node.open && self.stage != Stage::Ended)
+            .then_some(scope.slot)
+    }
+
+    /// The scope and those around it, innermost first; the root last.
+    fn path(&self, slot: usize) -> impl Iterator<Item = usize> + '_ {
+        let mut next = Some(slot);
+        std::iter::from_fn(move || {
+            let at = next?;
+            next = (at != 0).then(|| self.nodes[at].parent);
+            Some(at)
+        })
+    }
+
+    /// The scopes from the outermost nested one down to `slot`, without the root.
+    fn nested(&self, slot: usize) -> Vec<usize> {
+        let mut path: Vec<usize> = self.path(slot).filter(|i| *i != 0).collect();
+        path.reverse();
+        path
+    }
+
+    /// The first cause of the scope's loss, its own or that of one around it.
+    pub(crate) fn doom(&self, scope: ScopeId) -> Option<&Failure> {
+        let slot = self.find(scope)?;
+        self.path(slot)
+            .filter_map(|i| self.nodes[i].doom.as_deref())
+            .last()
+    }
+
+    /// Why the whole transaction is lost, if it is.
+    pub(crate) fn root_doom(&self) -> Option<&Failure> {
+        self.nodes[0].doom.as_deref()
+    }
+
+    /// What a body that returned an error most likely failed of: the scope's loss, else its
+    /// latest failure.
+    pub(crate) fn cause(&self, scope: ScopeId) -> Option<&Failure> {
+        self.doom(scope)
+            .or_else(|| self.nodes[self.find(scope)?].last.as_deref())
+    }
+
+    /// Whether `inner` lies within `outer`.
+    pub(crate) fn contains(&self, outer: ScopeId, inner: ScopeId) -> bool {
+        match (self.find(outer), self.find(inner)) {
+            (Some(outer), Some(inner)) => self.path(inner).any(|slot| slot == outer),
+            _ => false,
+        }
+    }
+
+    /// What stands between `scope` and a statement.
+    pub(crate) fn admit(&self, scope: ScopeId) -> Admission {
+        let Some(slot) = self.find(scope) else {
+            return Admission::Ended;
+        };
+        if let Some(doom) = self.doom(scope) {
+            return Admission::Lost(Box::new(doom.clone()));
+        }
+        let path = self.nested(slot);
+        if let Some(&foreign) = self.stack.iter().find(|i| !path.contains(i)) {
+            return match self.nodes[foreign].holder {
+                Holder::Call => Admission::AfterSibling,
+                Holder::Handle => Admission::AfterHandle,
+            };
+        }
+        // A pending rollback must go out before anything else; a pending release may wait for
+        // a control statement to ride along with.
+        let mut steps = Vec::new();
+        let rollback = |c: &Control| matches!(c, Control::RollbackTo(_));
+        if path.len() > self.stack.len() || self.pending.iter().any(rollback) {
+            steps.extend_from_slice(&self.pending);
+        }
+        let fresh = path.len() - self.stack.len();
+        steps.extend((self.next_savepoint..).take(fresh).map(Control::Savepoint));
+        Admission::Ready(steps)
+    }
+
+    /// Records that the steps of [`Ledger::admit`] for `scope` were executed; answers how many
+    /// savepoints they made.
+    pub(crate) fn materialised(&mut self, scope: ScopeId, steps: &[Control]) -> u64 {
+        // Numbers are never used twice, even if the scope has ended meanwhile.
+        let first = self.next_savepoint;
+        self.next_savepoint += steps
+            .iter()
+            .map(|c| u32::from(matches!(c, Control::Savepoint(_))))
+            .sum::<u32>();
+        let Some(slot) = self.find(scope) else {
+            return 0;
+        };
+        if !steps.is_empty() {
+            self.pending.clear();
+        }
+        let fresh = self.nested(slot).split_off(self.stack.len());
+        let made = fresh.len() as u64;
+        for (node, number) in fresh.into_iter().zip(first..) {
+            self.nodes[node].savepoint = Some(number);
+            self.stack.push(node);
+        }
+        made
+    }
+
+    /// Records that a statement of `scope` did well.
+    pub(crate) fn succeeded(&mut self, scope: ScopeId) {
+        if let Some(slot) = self.find(scope) {
+            self.nodes[slot].last = None;
+        }
+    }
+
+    /// Records a failure in `scope`. What reaches further than the scope's own savepoint is
+    /// booked on the root.
+    pub(crate) fn record(&mut self, scope: ScopeId, failure: Failure) {
+        let slot = self.find(scope);
+        let doomed = match failure.fault().effect() {
+            // An error that undid its own statement only is the body's to handle, unless it
+            // is one that a retry heals: then what follows would build on a gap.
+            Effect::Statement if !failure.fault().is_transient() => None,
+            Effect::Statement | Effect::Aborted => slot,
+            Effect::Transaction | Effect::Connection | Effect::Unknown => Some(0),
+        };
+        if let Some(slot) = slot {
+            self.nodes[slot].last = Some(Box::new(failure.clone()));
+        }
+        if let Some(doomed) = doomed {
+            self.nodes[doomed]
+                .doom
+                .get_or_insert_with(|| Box::new(failure));
+        }
+    }
+
+    /// Marks `scope` as lost.
+    pub(crate) fn doom_scope(&mut self, scope: ScopeId, failure: Failure) {
+        if let Some(slot) = self.find(scope) {
+            self.nodes[slot]
+                .doom
+                .get_or_insert_with(|| Box::new(failure));
+        }
+    }
+
+    /// Marks the whole transaction as lost.
+    pub(crate) fn doom_root(&mut self, failure: Failure) {
+        self.nodes[0].doom.get_or_insert_with(|| Box::new(failure));
+    }
+
+    /// Whether the server has heard of the scope.
+    pub(crate) fn sent(&self, scope: ScopeId) -> bool {
+        match self.find(scope) {
+            Some(0) => !matches!(self.stage, Stage::Idle | Stage::Beginning),
+            Some(slot) => self.nodes[slot].savepoint.is_some(),
+            None => false,
+        }
+    }
+
+    /// Ends a scope that did well. Its savepoint is released with the next control statement.
+    pub(crate) fn close_ok(&mut self, scope: ScopeId) {
+        if let Some(slot) = self.find(scope) {
+            let parent = self.nodes[slot].parent;
+            self.nodes[parent].last = None;
+        }
+        if let Some(savepoint) = self.close(scope) {
+            self.pending.push(Control::Release(savepoint));
+        }
+    }
+
+    /// Ends a scope that failed; answers the savepoint to roll back to, if the server has one.
+    /// The enclosing scope remembers the failure, in case its body fails of it.
+    pub(crate) fn close_failed(&mut self, scope: ScopeId) -> Option<u32> {
+        let slot = self.find(scope)?;
+        if let Some(cause) = self.cause(scope).cloned() {
+            let parent = self.nodes[slot].parent;
+            self.nodes[parent].last = Some(Box::new(cause));
+        }
+        let savepoint = self.close(scope)?;
+        let alive = self.stage == Stage::Open && self.root_doom().is_none();
+        alive.then_some(savepoint)
+    }
+
+    /// Leaves the rollback of a closed scope to the next statement.
+    pub(crate) fn defer_rollback(&mut self, savepoint: u32) {
+        self.pending.push(Control::RollbackTo(savepoint));
+    }
+
+    /// Takes the releases and rollbacks that have not been sent yet.
+    pub(crate) fn take_due(&mut self) -> Vec<Control> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Whether a savepoint opened with `begin()` is still open.
+    pub(crate) fn open_handle(&self) -> bool {
+        let handle = |n: &Node| n.open && n.holder == Holder::Handle && n.savepoint.is_some();
+        self.nodes.iter().skip(1).any(handle)
+    }
+
+    /// Closes the scope and every one below it. What is pending inside its savepoint is
+    /// settled together with that.
+    fn close(&mut self, scope: ScopeId) -> Option<u32> {
+        let slot = self.find(scope)?;
+        self.nodes[slot].open = false;
+        // A parent's slot is always before its children's.
+        for i in slot + 1..self.nodes.len() {
+            let parent = self.nodes[i].parent;
+            if parent >= slot && !self.nodes[parent].open {
+                self.nodes[i].open = false;
+            }
+        }
+        let nodes = &self.nodes;
+        self.stack.retain(|i| nodes[*i].open);
+        let savepoint = self.nodes[slot].savepoint.take();
+        while self.nodes.len() > 1 && self.nodes.last().is_some_and(|n| !n.open) {
+            self.nodes.pop();
+        }
+        if let Some(savepoint) = savepoint {
+            self.pending.retain(
+                |c| !matches!(c, Control::Release(n) | Control::RollbackTo(n) if *n > savepoint),
+            );
+        }
+        savepoint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DriverError, Fault, FaultKind};
+
+    fn opened() -> Ledger {
+        let mut ledger = Ledger::new();
+        ledger.stage = Stage::Open;
+        ledger
+    }
+
+    fn child(ledger: &mut Ledger, parent: ScopeId) -> ScopeId {
+        ledger.open(parent, Holder::Call).unwrap()
+    }
+
+    /// Plays one successful statement and answers what had to be sent before it.
+    fn statement(ledger: &mut Ledger, scope: ScopeId) -> Vec<Control> {
+        let Admission::Ready(steps) = ledger.admit(scope) else {
+            panic!("{:?}", ledger.admit(scope));
+        };
+        ledger.materialised(scope, &steps);
+        steps
+    }
+
+    fn failure(kind: FaultKind, effect: Effect) -> Failure {
+        Failure::database(DriverError::from(Fault::new(kind, effect)))
+    }
+
+    use Control::{Release, RollbackTo, Savepoint};
+
+    #[test]
+    fn a_scope_without_statements_costs_nothing() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        ledger.close_ok(a);
+        assert_eq!(statement(&mut ledger, ScopeId::ROOT), []);
+        assert!(ledger.take_due().is_empty());
+    }
+
+    #[test]
+    fn a_release_rides_along_with_the_next_savepoint() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        assert_eq!(statement(&mut ledger, a), [Savepoint(1)]);
+        assert_eq!(statement(&mut ledger, a), []);
+        ledger.close_ok(a);
+        assert_eq!(statement(&mut ledger, ScopeId::ROOT), []);
+        let b = child(&mut ledger, ScopeId::ROOT);
+        assert_eq!(statement(&mut ledger, b), [Release(1), Savepoint(2)]);
+    }
+
+    #[test]
+    fn a_nested_scope_makes_the_savepoints_around_it_first() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        let b = child(&mut ledger, a);
+        assert_eq!(statement(&mut ledger, b), [Savepoint(1), Savepoint(2)]);
+        ledger.close_ok(b);
+        assert_eq!(ledger.close_failed(a), Some(1));
+        // Rolling back to 1 took 2 with it: nothing is left to release.
+        assert_eq!(statement(&mut ledger, ScopeId::ROOT), []);
+    }
+
+    #[test]
+    fn a_parent_or_sibling_waits_until_the_open_savepoint_has_ended() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        let b = child(&mut ledger, ScopeId::ROOT);
+        statement(&mut ledger, a);
+        assert!(matches!(ledger.admit(b), Admission::AfterSibling));
+        assert!(matches!(
+            ledger.admit(ScopeId::ROOT),
+            Admission::AfterSibling
+        ));
+        ledger.close_ok(a);
+        assert_eq!(statement(&mut ledger, b), [Release(1), Savepoint(2)]);
+    }
+
+    #[test]
+    fn a_deferred_rollback_goes_out_before_the_next_statement_and_before_commit() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        statement(&mut ledger, a);
+        let savepoint = ledger.close_failed(a).unwrap();
+        ledger.defer_rollback(savepoint);
+        let Admission::Ready(steps) = ledger.admit(ScopeId::ROOT) else {
+            panic!()
+        };
+        assert_eq!(steps, [RollbackTo(1)]);
+        assert_eq!(ledger.take_due(), [RollbackTo(1)]);
+    }
+
+    #[test]
+    fn a_deadlock_that_ends_the_transaction_dooms_every_scope_and_sends_nothing() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        statement(&mut ledger, a);
+        ledger.record(a, failure(FaultKind::Deadlock, Effect::Transaction));
+        assert!(matches!(ledger.admit(ScopeId::ROOT), Admission::Lost(_)));
+        assert_eq!(ledger.close_failed(a), None);
+    }
+
+    #[test]
+    fn an_aborted_savepoint_heals_when_it_is_rolled_back() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        statement(&mut ledger, a);
+        ledger.record(a, failure(FaultKind::Unique, Effect::Aborted));
+        assert!(matches!(ledger.admit(a), Admission::Lost(_)));
+        assert_eq!(ledger.close_failed(a), Some(1));
+        assert_eq!(statement(&mut ledger, ScopeId::ROOT), []);
+        assert!(ledger.doom(ScopeId::ROOT).is_none());
+    }
+
+    #[test]
+    fn a_swallowed_lock_timeout_dooms_and_a_swallowed_violation_does_not() {
+        let mut ledger = opened();
+        ledger.record(ScopeId::ROOT, failure(FaultKind::Unique, Effect::Statement));
+        assert!(ledger.doom(ScopeId::ROOT).is_none());
+        assert!(ledger.cause(ScopeId::ROOT).is_some());
+        statement(&mut ledger, ScopeId::ROOT);
+        ledger.succeeded(ScopeId::ROOT);
+        assert!(ledger.cause(ScopeId::ROOT).is_none());
+        ledger.record(
+            ScopeId::ROOT,
+            failure(FaultKind::LockTimeout, Effect::Statement),
+        );
+        assert!(ledger.doom(ScopeId::ROOT).is_some());
+    }
+
+    #[test]
+    fn a_scope_that_has_ended_cannot_be_used_even_if_its_slot_is() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        let inner = child(&mut ledger, a);
+        ledger.close_ok(a);
+        let b = child(&mut ledger, ScopeId::ROOT);
+        assert_ne!(a, b);
+        for gone in [a, inner] {
+            assert!(matches!(ledger.admit(gone), Admission::Ended));
+            assert!(ledger.open(gone, Holder::Call).is_none());
+        }
+        statement(&mut ledger, b);
+    }
+}

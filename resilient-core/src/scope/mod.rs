@@ -1,0 +1,14 @@
+//! Transactions, the scopes nested in them, and the task's place among these.
+
+mod frame;
+mod ledger;
+mod transaction;
+mod turn;
+
+pub use frame::{CallStatus, Detached, Place, Scope, current, held_by_task, within};
+pub(crate) use frame::{Frame, FramePlace};
+pub(crate) use ledger::Holder;
+pub use ledger::ScopeId;
+pub use transaction::Transaction;
+pub(crate) use transaction::swallowed;
+pub use turn::Turn;

@@ -1,0 +1,381 @@
+//! One root transaction: a session, the books about it, and the order in which branches use it.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+
+use super::{
+    ledger::{Admission, Holder, Ledger, ScopeId, Stage},
+    turn::{Turn, limited, lost_on_the_way},
+};
+use crate::{
+    Effect, FaultKind, Outcome,
+    driver::{BeginOptions, Control, Database, Disposal, Session},
+    failure::{DriverError, Failure, Reason},
+    metrics::ConnectionMetrics,
+};
+
+/// How long a branch waits for a savepoint handle that another branch holds, before this counts
+/// as waiting for itself.
+const HANDLE_WAIT: Duration = Duration::from_secs(5);
+
+/// A transaction and its connection, shared by the scopes inside it.
+pub struct Transaction<D: Database> {
+    db: Arc<D>,
+    options: BeginOptions,
+    ledger: Mutex<Ledger>,
+    wire: Arc<AsyncMutex<Option<D::Session>>>,
+    pub(super) turns: Notify,
+}
+
+impl<D: Database> Transaction<D> {
+    /// A transaction that has sent nothing yet.
+    pub(crate) fn new(db: Arc<D>, options: BeginOptions) -> Arc<Self> {
+        Arc::new(Self {
+            db,
+            options,
+            ledger: Mutex::new(Ledger::new()),
+            wire: Arc::new(AsyncMutex::new(None)),
+            turns: Notify::new(),
+        })
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Nothing panics while the lock is held; if it did, the books are still the best we have.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn metrics(&self) -> &ConnectionMetrics {
+        self.db.context().metrics()
+    }
+
+    /// How the transaction began, or will.
+    pub(crate) fn options(&self) -> BeginOptions {
+        self.options
+    }
+
+    pub(crate) fn database(&self) -> &Arc<D> {
+        &self.db
+    }
+
+    pub(crate) fn open_scope(&self, parent: ScopeId, holder: Holder) -> Result<ScopeId, Failure> {
+        self.ledger().open(parent, holder).ok_or_else(ended)
+    }
+
+    /// Waits until `scope` may send a statement, and sends what must go before it: BEGIN at
+    /// first, savepoints that it needs, rollbacks that are due.
+    ///
+    /// `stream` keeps the session for as long as the turn lives; meanwhile other statements of
+    /// the transaction are refused instead of waiting for their own caller.
+    ///
+    /// # Errors
+    /// The scope is lost or has ended, no connection can be had, a control statement failed,
+    /// or the wait would be for oneself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future while a control statement is under way loses the transaction; it
+    /// cannot commit any more. Before that, nothing happens.
+    pub async fn turn(self: &Arc<Self>, scope: ScopeId, stream: bool) -> Result<Turn<D>, Failure> {
+        loop {
+            let mut freed = std::pin::pin!(self.turns.notified());
+            freed.as_mut().enable();
+            let admission = {
+                let ledger = self.ledger();
+                if ledger.streaming {
+                    return Err(while_streaming());
+                }
+                ledger.admit(scope)
+            };
+            match admission {
+                Admission::Lost(cause) => return Err(lost(&cause)),
+                Admission::Ended => return Err(ended()),
+                Admission::AfterSibling => freed.await,
+                Admission::AfterHandle => {
+                    let context = self.db.context();
+                    let patience = context.clock.sleep(HANDLE_WAIT);
+                    if !either(freed, patience).await {
+                        return Err(held_by_handle());
+                    }
+                }
+                Admission::Ready(_) => {
+                    let mut turn = self.lock(scope).await;
+                    // Others may have had their turn during the wait for the session.
+                    let admission = {
+                        let mut ledger = self.ledger();
+                        let admission = ledger.admit(scope);
+                        if stream && matches!(admission, Admission::Ready(_)) {
+                            ledger.streaming = true;
+                            turn.streams();
+                        }
+                        admission
+                    };
+                    if let Admission::Ready(steps) = admission {
+                        turn.prepare(steps).await?;
+                        return Ok(turn);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the session.
+    async fn lock(self: &Arc<Self>, scope: ScopeId) -> Turn<D> {
+        Turn::new(self, scope, Arc::clone(&self.wire).lock_owned().await)
+    }
+
+    /// Ends a nested scope that did well.
+    pub(crate) fn release(&self, scope: ScopeId) {
+        self.ledger().close_ok(scope);
+        self.turns.notify_waiters();
+    }
+
+    /// Ends a nested scope that failed and undoes its work at once.
+    ///
+    /// # Errors
+    /// When the server did not do it; then the whole transaction is lost.
+    pub(crate) async fn roll_back_to(self: &Arc<Self>, scope: ScopeId) -> Result<(), DriverError> {
+        self.abandon(scope);
+        if self.ledger().streaming {
+            return Ok(());
+        }
+        let mut turn = self.lock(ScopeId::ROOT).await;
+        let steps = self.ledger().take_due();
+        if steps.is_empty() {
+            return Ok(());
+        }
+        turn.control(&steps).await
+    }
+
+    /// Ends a nested scope whose future was dropped; its rollback goes out with the next
+    /// statement.
+    pub(crate) fn abandon(&self, scope: ScopeId) {
+        {
+            let mut ledger = self.ledger();
+            if let Some(savepoint) = ledger.close_failed(scope) {
+                self.metrics().savepoints_rolled_back.add(1);
+                ledger.defer_rollback(savepoint);
+            }
+        }
+        self.turns.notify_waiters();
+    }
+
+    /// Commits. On success the session goes back to the pool.
+    ///
+    /// # Errors
+    /// The failure's outcome says what is known: [`Outcome::RolledBack`], or
+    /// [`Outcome::Unknown`] where the answer to COMMIT did not come.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before COMMIT is sent rolls back. After that the outcome is unknown
+    /// to everyone, and the session is discarded.
+    pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), Failure> {
+        let mut turn = self.lock(ScopeId::ROOT).await;
+        let due = {
+            let mut ledger = self.ledger();
+            if let Some(doom) = ledger.root_doom() {
+                return Err(swallowed(doom));
+            }
+            if ledger.open_handle() {
+                return Err(Failure::misuse(
+                    "a savepoint opened with begin() is still open: commit or roll it back \
+                     before the method returns",
+                )
+                .with_outcome(Outcome::RolledBack));
+            }
+            if ledger.stage != Stage::Open {
+                ledger.stage = Stage::Ended;
+                return Ok(());
+            }
+            // COMMIT itself releases every savepoint.
+            let mut due = ledger.take_due();
+            due.retain(|c| matches!(c, Control::RollbackTo(_)));
+            due
+        };
+        if !due.is_empty() {
+            turn.control(&due).await.map_err(Failure::database)?;
+        }
+        self.ledger().committing = true;
+        let result = turn.control(&[Control::Commit]).await;
+        self.ledger().committing = false;
+        let Err(error) = result else {
+            self.ledger().stage = Stage::Ended;
+            self.metrics().committed.add(1);
+            self.finish(turn.take_session(), Disposal::Clean);
+            return Ok(());
+        };
+        if lost_on_the_way(&error.fault) {
+            self.metrics().commit_unknown.add(1);
+            let mut failure = Failure::database(error).with_outcome(Outcome::Unknown);
+            failure.fault.kind = FaultKind::CommitUnknown;
+            failure.fault.effect = Effect::Unknown;
+            return Err(failure);
+        }
+        Err(Failure::database(error))
+    }
+
+    /// Rolls back and gives the session up. Sends nothing where there is nothing to undo.
+    ///
+    /// # Errors
+    /// The server's refusal; the session is discarded then, so the work is undone all the same.
+    pub(crate) async fn roll_back(self: &Arc<Self>) -> Result<(), DriverError> {
+        let mut session = Arc::clone(&self.wire).lock_owned().await;
+        let how = self.disposal();
+        {
+            let mut ledger = self.ledger();
+            if ledger.stage == Stage::Open {
+                self.metrics().rolled_back.add(1);
+            }
+            ledger.stage = Stage::Ended;
+        }
+        self.turns.notify_waiters();
+        let Some(session) = session.take() else {
+            return Ok(());
+        };
+        if how != Disposal::RollBack {
+            self.finish(Some(session), how);
+            return Ok(());
+        }
+        // From here a dropped future must not lose the session.
+        let mut guard = Handback {
+            transaction: self,
+            session: Some(session),
+            how: Disposal::Discard,
+        };
+        let result = match guard.session.as_mut() {
+            Some(session) => limited(&self.db, session, &[Control::Rollback]).await,
+            None => Ok(()),
+        };
+        if result.is_ok() {
+            guard.how = Disposal::Clean;
+        }
+        result
+    }
+
+    /// How the session has to be given back as things stand.
+    fn disposal(&self) -> Disposal {
+        let ledger = self.ledger();
+        if ledger.untrusted {
+            return Disposal::Discard;
+        }
+        match ledger.stage {
+            Stage::Idle => Disposal::Clean,
+            Stage::Beginning => Disposal::Discard,
+            Stage::Open => Disposal::RollBack,
+            Stage::Ended => Disposal::Clean,
+        }
+    }
+
+    /// Gives up a transaction whose owner is gone. Works in a destructor.
+    pub(crate) fn drop_root(&self) {
+        let how = self.disposal();
+        {
+            let mut ledger = self.ledger();
+            match ledger.stage {
+                Stage::Open if ledger.committing => self.metrics().commit_unknown.add(1),
+                Stage::Open => self.metrics().rolled_back.add(1),
+                _ => {}
+            }
+            ledger.stage = Stage::Ended;
+        }
+        self.turns.notify_waiters();
+        // Where a statement or stream still holds the session, its turn gives it up.
+        if let Ok(mut session) = self.wire.try_lock() {
+            self.finish(session.take(), how);
+        } else {
+            self.ledger().untrusted = true;
+        }
+    }
+
+    pub(super) fn finish(&self, session: Option<D::Session>, how: Disposal) {
+        if let Some(session) = session {
+            if how == Disposal::Discard {
+                self.metrics().discarded.add(1);
+            }
+            session.dispose(how);
+        }
+    }
+}
+
+impl<D: Database> Drop for Transaction<D> {
+    fn drop(&mut self) {
+        self.drop_root();
+    }
+}
+
+impl<D: Database> fmt::Debug for Transaction<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Gives a session back whatever happens.
+struct Handback<'a, D: Database> {
+    transaction: &'a Transaction<D>,
+    session: Option<D::Session>,
+    how: Disposal,
+}
+
+impl<D: Database> Drop for Handback<'_, D> {
+    fn drop(&mut self) {
+        self.transaction.finish(self.session.take(), self.how);
+    }
+}
+
+/// Waits for either; `true` if the first one came.
+async fn either(
+    first: impl std::future::Future<Output = ()>,
+    second: impl std::future::Future<Output = ()>,
+) -> bool {
+    use std::task::Poll;
+    let mut first = std::pin::pin!(first);
+    let mut second = std::pin::pin!(second);
+    std::future::poll_fn(|cx| {
+        if first.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        second.as_mut().poll(cx).map(|()| false)
+    })
+    .await
+}
+
+fn lost(cause: &Failure) -> Failure {
+    let mut failure = cause.clone();
+    failure.reason = Reason::ScopeLost;
+    failure
+}
+
+/// The failure of a body that returned `Ok` after `cause` had taken its writes away.
+pub(crate) fn swallowed(cause: &Failure) -> Failure {
+    let mut failure = cause.clone();
+    if failure.reason == Reason::Database {
+        failure.reason = Reason::Swallowed;
+    }
+    failure
+}
+
+pub(super) fn ended() -> Failure {
+    Failure::misuse(
+        "this scope has already ended: a handle or spawned task outlived the method that opened \
+         its transaction; await it inside the method",
+    )
+}
+
+fn while_streaming() -> Failure {
+    Failure::misuse(
+        "a stream of this transaction is open, and its rows share the connection: collect or \
+         drop the stream before the next statement",
+    )
+}
+
+fn held_by_handle() -> Failure {
+    Failure::misuse(
+        "a savepoint opened with begin() is open: use its handle for this statement, or commit \
+         or roll it back first",
+    )
+}

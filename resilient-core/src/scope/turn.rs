@@ -1,0 +1,241 @@
+//! One statement's turn on a transaction's connection.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    ledger::{ScopeId, Stage},
+    transaction::{Transaction, ended},
+};
+use crate::{
+    Effect, Fault, FaultKind, Outcome,
+    driver::{Control, Database, Disposal, Session},
+    failure::{DriverError, Failure, Reason},
+};
+
+/// The right to send one statement. Dropping it unfinished (the statement's future was
+/// cancelled) means the answer is still outstanding: the transaction is lost.
+pub struct Turn<D: Database> {
+    transaction: Arc<Transaction<D>>,
+    scope: ScopeId,
+    session: Option<OwnedMutexGuard<Option<D::Session>>>,
+    /// Something was sent and its answer is outstanding.
+    on_wire: bool,
+    streaming: bool,
+}
+
+impl<D: Database> Turn<D> {
+    pub(super) fn new(
+        transaction: &Arc<Transaction<D>>,
+        scope: ScopeId,
+        session: OwnedMutexGuard<Option<D::Session>>,
+    ) -> Self {
+        Self {
+            transaction: Arc::clone(transaction),
+            scope,
+            session: Some(session),
+            on_wire: false,
+            streaming: false,
+        }
+    }
+
+    /// The turn is a stream's: it ends the transaction's streaming when dropped.
+    pub(super) fn streams(&mut self) {
+        self.streaming = true;
+    }
+
+    /// Sends BEGIN, savepoints and rollbacks that are due before the statement.
+    pub(super) async fn prepare(&mut self, mut steps: Vec<Control>) -> Result<(), Failure> {
+        let transaction = Arc::clone(&self.transaction);
+        let begins = transaction.ledger().stage == Stage::Idle;
+        if begins {
+            if let Err(error) = self.acquire().await {
+                let failure = Failure::database(error).with_outcome(Outcome::NotSent);
+                transaction.ledger().doom_root(failure.clone());
+                return Err(failure);
+            }
+            steps.insert(0, Control::Begin(transaction.options()));
+        }
+        if steps.is_empty() {
+            return Ok(());
+        }
+        if begins {
+            transaction.ledger().stage = Stage::Beginning;
+        }
+        match self.control(&steps).await {
+            Ok(()) => {
+                let made = {
+                    let mut ledger = transaction.ledger();
+                    ledger.stage = Stage::Open;
+                    ledger.materialised(self.scope, &steps)
+                };
+                if begins {
+                    transaction.metrics().begun.add(1);
+                }
+                transaction.metrics().savepoints.add(made);
+                Ok(())
+            }
+            Err(error) => {
+                let mut ledger = transaction.ledger();
+                // A BEGIN that was refused, and nothing else was asked for, leaves a session
+                // without a transaction; anything else leaves one that is not known.
+                let refused = begins
+                    && steps.len() == 1
+                    && matches!(
+                        error.fault.effect(),
+                        Effect::Statement | Effect::Transaction
+                    );
+                if refused {
+                    ledger.stage = Stage::Idle;
+                    ledger.untrusted = false;
+                }
+                let mut failure = Failure::database(error);
+                if begins {
+                    failure = failure.with_outcome(Outcome::NotSent);
+                }
+                ledger.doom_root(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes a connection from the pool. The turn's lock is held meanwhile, so that branches
+    /// queue up behind one acquisition.
+    async fn acquire(&mut self) -> Result<(), DriverError> {
+        let db = Arc::clone(&self.transaction.database());
+        // While nothing is on the wire, being dropped is harmless.
+        let mut session = self.session.take();
+        let acquired = db.acquire().await;
+        if let Some(slot) = session.as_mut() {
+            **slot = Some(acquired?);
+        }
+        self.session = session;
+        Ok(())
+    }
+
+    /// Sends control statements. After a failure the session is not trusted, unless it was a
+    /// COMMIT that the server refused, and the transaction is lost.
+    pub(super) async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+        let transaction = Arc::clone(&self.transaction);
+        self.on_wire = true;
+        let result = match self.session.as_mut().and_then(|slot| slot.as_mut()) {
+            Some(session) => limited(transaction.database(), session, steps).await,
+            None => Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()),
+        };
+        self.on_wire = false;
+        if let Err(error) = &result {
+            let refused = steps == [Control::Commit] && !lost_on_the_way(&error.fault);
+            let mut ledger = transaction.ledger();
+            ledger.untrusted |= !refused;
+            ledger.doom_root(Failure::database(error.clone()));
+        }
+        result
+    }
+
+    /// The session, for the statement. From here on, dropping the turn loses the transaction.
+    ///
+    /// # Errors
+    /// When the session is gone, which a turn that was granted does not see.
+    pub fn session(&mut self) -> Result<&mut D::Session, Failure> {
+        self.on_wire = true;
+        self.session
+            .as_mut()
+            .and_then(|slot| slot.as_mut())
+            .ok_or_else(ended)
+    }
+
+    /// The first row of a stream has come: dropping the turn now only leaves rows unread, which
+    /// the driver skips.
+    pub fn flowing(&mut self) {
+        self.on_wire = false;
+    }
+
+    /// How long the statement may take before it counts as lost.
+    pub fn limit(&self) -> Duration {
+        self.transaction.database().context().limits().statement
+    }
+
+    /// The statement did well.
+    pub fn succeeded(mut self) {
+        self.on_wire = false;
+        self.transaction.ledger().succeeded(self.scope);
+    }
+
+    /// The statement failed. The scope, or all of the transaction, may be lost with it.
+    pub fn failed(mut self, error: DriverError) {
+        self.on_wire = false;
+        let mut ledger = self.transaction.ledger();
+        ledger.untrusted |= lost_on_the_way(&error.fault);
+        ledger.record(self.scope, Failure::database(error));
+    }
+
+    pub(super) fn take_session(&mut self) -> Option<D::Session> {
+        self.session.as_mut().and_then(|slot| slot.take())
+    }
+}
+
+impl<D: Database> Drop for Turn<D> {
+    fn drop(&mut self) {
+        let transaction = &self.transaction;
+        let ended = {
+            let mut ledger = transaction.ledger();
+            if self.streaming {
+                ledger.streaming = false;
+            }
+            if self.on_wire {
+                ledger.untrusted = true;
+                ledger.doom_root(Failure::local(
+                    Reason::Abandoned,
+                    FaultKind::StatementTimeout,
+                    Effect::Unknown,
+                ));
+            }
+            ledger.stage == Stage::Ended
+        };
+        // The owner has gone while this statement held the session.
+        if let Some(mut slot) = self.session.take()
+            && ended
+        {
+            transaction.finish(slot.take(), Disposal::Discard);
+        }
+        transaction.turns.notify_waiters();
+    }
+}
+
+impl<D: Database> fmt::Debug for Turn<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs control statements under the wire limit.
+pub(super) async fn limited<D: Database>(
+    db: &Arc<D>,
+    session: &mut D::Session,
+    steps: &[Control],
+) -> Result<(), DriverError> {
+    let context = db.context();
+    let silence = context.clock.sleep(context.limits().control);
+    let mut sent = std::pin::pin!(session.control(steps));
+    let mut silence = std::pin::pin!(silence);
+    std::future::poll_fn(|cx| {
+        use std::{future::Future, task::Poll};
+        if let Poll::Ready(result) = sent.as_mut().poll(cx) {
+            return Poll::Ready(result);
+        }
+        silence
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()))
+    })
+    .await
+}
+
+/// Whether the session went away with the answer.
+pub(super) fn lost_on_the_way(fault: &Fault) -> bool {
+    matches!(fault.effect(), Effect::Connection | Effect::Unknown)
+        || fault.kind() == FaultKind::CommitUnknown
+}

@@ -1,0 +1,125 @@
+//! Time and randomness as traits, so that every policy can be tested without sleeping.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// A sleep in progress.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where the framework reads the time and waits.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The current instant.
+    fn now(&self) -> Instant;
+
+    /// Completes after `duration`. Dropping it cancels the wait.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// Tokio's clock; the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokioClock;
+
+impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A clock for tests: a sleep ends at once and moves the clock by its length.
+///
+/// Clones share one time, so a test keeps a clone and reads what was slept.
+#[derive(Clone, Debug)]
+pub struct FakeClock(Arc<Mutex<FakeTime>>);
+
+#[derive(Debug)]
+struct FakeTime {
+    now: Instant,
+    slept: Vec<Duration>,
+}
+
+impl FakeClock {
+    /// A clock that starts now and has not slept.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(FakeTime {
+            now: Instant::now(),
+            slept: Vec::new(),
+        })))
+    }
+
+    /// Moves the time forward.
+    pub fn advance(&self, by: Duration) {
+        self.lock().now += by;
+    }
+
+    /// Every sleep so far, in order.
+    pub fn slept(&self) -> Vec<Duration> {
+        self.lock().slept.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, FakeTime> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Instant {
+        self.lock().now
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let clock = self.clone();
+        Box::pin(async move {
+            let mut time = clock.lock();
+            time.now += duration;
+            time.slept.push(duration);
+        })
+    }
+}
+
+/// Where jitter comes from.
+pub trait Random: fmt::Debug + Send + Sync + 'static {
+    /// A number in `0.0..1.0`.
+    fn unit(&self) -> f64;
+}
+
+/// The process-wide generator of `fastrand`; the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThreadRandom;
+
+impl Random for ThreadRandom {
+    fn unit(&self) -> f64 {
+        fastrand::f64()
+    }
+}
+
+/// A repeatable sequence from a seed, for tests.
+#[derive(Debug)]
+pub struct SeededRandom(Mutex<fastrand::Rng>);
+
+impl SeededRandom {
+    /// The sequence that belongs to `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+}
+
+impl Random for SeededRandom {
+    fn unit(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+}

@@ -1,0 +1,215 @@
+//! The new body of a function.
+//!
+//! Input:
+//!
+//! ```text
+//! async fn transfer(&self, from: Account) -> Result<Receipt> { body }
+//! ```
+//!
+//! Output, in place of the body:
+//!
+//! ```text
+//! static SITE: Site = Site::new("Accounts::transfer", CallOptions::new());
+//! let mut call = call(&SITE, &(self.db), None);
+//! let mut owned = Owned::new(from);
+//! loop {
+//!     let scope = match call.begin().await {
+//!         Ok(scope) => scope,
+//!         Err(error) => return Err(From::from(error)),
+//!     };
+//!     let last = call.is_last_attempt();
+//!     let attempt = { let from = Owned::replay(&mut owned, last); async move { body } };
+//!     let result: Result<Receipt> = scope.run(attempt).await;
+//!     match call.settle(scope, result).await {
+//!         Step::Done(result) => return result,
+//!         Step::Again => {}
+//!     }
+//! }
+//! ```
+//!
+//! With `retries = 0` the same without the loop, so that arguments are moved.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Block, Type};
+
+use super::arguments::{self, Bindings};
+use super::{options, output};
+use crate::model::{Form, Method};
+
+/// The names of our locals; mixed-site, so that the body neither sees nor disturbs them.
+struct Names {
+    site: Ident,
+    call: Ident,
+    scope: Ident,
+    last: Ident,
+    attempt: Ident,
+    result: Ident,
+}
+
+impl Names {
+    fn new() -> Self {
+        let name = |name| Ident::new(name, Span::mixed_site());
+        Self {
+            site: name("__SITE"),
+            call: name("__call"),
+            scope: name("__scope"),
+            last: name("__last"),
+            attempt: name("__attempt"),
+            result: name("__result"),
+        }
+    }
+}
+
+/// The statements that replace `block`.
+pub(super) fn body(method: &Method, block: &Block) -> TokenStream {
+    let site = Span::mixed_site();
+    let krate = method.options.krate.as_ref().map_or_else(
+        || quote_spanned!(site=> ::resilient_sea_orm),
+        |krate| krate.value.to_token_stream(),
+    );
+    let private = quote_spanned!(site=> #krate::__private);
+    let names = Names::new();
+    let bindings = arguments::bindings(method, &private, &names.last);
+
+    let start = start(method, &private, &names);
+    let attempt = attempt(method, block, &bindings, &names);
+    let finish = finish(method, &private, &names);
+    let before = &bindings.before;
+    if method.options.may_retry() {
+        quote_spanned! {site=>
+            #start
+            #before
+            loop {
+                #attempt
+                #finish
+            }
+        }
+    } else {
+        quote_spanned! {site=>
+            #start
+            #before
+            #attempt
+            #finish
+        }
+    }
+}
+
+/// The call site and the call.
+fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
+    let Names { site, call, .. } = names;
+    let options = options::call_options(&method.options, private);
+    let (name, with_type) = method.name();
+    let type_name = if with_type {
+        quote!(::core::option::Option::Some(::core::any::type_name::<Self>))
+    } else {
+        quote!(::core::option::Option::None)
+    };
+    let db = match (&method.options.db, method.self_token()) {
+        (Some(db), _) => {
+            let db = &db.value;
+            quote!(#db)
+        }
+        (None, this) => quote!(#this.db),
+    };
+    quote_spanned! {Span::mixed_site()=>
+        static #site: #private::Site = #private::Site::new(#name, #options);
+        let mut #call = #private::call(&#site, &(#db), #type_name);
+    }
+}
+
+/// One attempt, up to its result.
+fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -> TokenStream {
+    let Names {
+        call,
+        scope,
+        last,
+        attempt,
+        result,
+        ..
+    } = names;
+    let Bindings {
+        attempt: arguments,
+        body: patterns,
+        needs_last,
+        ..
+    } = bindings;
+    let site = Span::mixed_site();
+    let output = method.output().map(output::annotation);
+    let failed = quote_spanned! {at_output(method)=>
+        return ::core::result::Result::Err(::core::convert::From::from(__error))
+    };
+    let last = needs_last.then(|| quote_spanned!(site=> let #last = #call.is_last_attempt();));
+    let pin = pin_output(method, output.as_ref());
+    let future = quote_spanned! {site=>
+        async move {
+            #pin
+            #patterns
+            #block
+        }
+    };
+    let future = if arguments.is_empty() {
+        future
+    } else {
+        quote_spanned!(site=> { #arguments #future })
+    };
+    quote_spanned! {site=>
+        let #scope = match #call.begin().await {
+            ::core::result::Result::Ok(__scope) => __scope,
+            ::core::result::Result::Err(__error) => #failed,
+        };
+        #last
+        let #attempt = #future;
+        let #result: #output = #scope.run(#attempt).await;
+    }
+}
+
+/// Tells the compiler what the body's `async` block returns, before it looks at the body: without
+/// it nothing in there is coerced, and `?` cannot find its target. The block that `#[async_trait]`
+/// left says so already.
+fn pin_output(method: &Method, output: Option<&Type>) -> TokenStream {
+    if let Form::Boxed(_) = method.form {
+        return TokenStream::new();
+    }
+    quote_spanned! {Span::mixed_site()=>
+        if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<#output> {
+            return __output;
+        }
+    }
+}
+
+/// The end of an attempt: the result, or another one.
+fn finish(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
+    let Names {
+        call,
+        scope,
+        result,
+        ..
+    } = names;
+    let site = Span::mixed_site();
+    let arms = if method.options.may_retry() {
+        quote_spanned! {site=>
+            #private::Step::Done(__result) => return __result,
+            #private::Step::Again => {}
+        }
+    } else {
+        quote_spanned! {site=>
+            #private::Step::Done(__result) => __result,
+            #private::Step::Again => ::core::unreachable!("`retries = 0` has one attempt"),
+        }
+    };
+    quote_spanned! {site=>
+        match #call.settle(#scope, #result).await {
+            #arms
+        }
+    }
+}
+
+/// The place of the return type, for names that the user's code cannot see.
+fn at_output(method: &Method) -> Span {
+    let output = method.output().map(Type::span);
+    output.map_or_else(Span::mixed_site, |span| {
+        span.resolved_at(Span::mixed_site())
+    })
+}

@@ -1,0 +1,81 @@
+//! What to say where a pool has no connection to give.
+
+use resilient_core::{
+    DriverError, Effect, Fault, FaultKind,
+    driver::{Context, Database},
+    scope::held_by_task,
+};
+use sea_orm::{ConnAcquireErr, DatabaseConnectionType, DbErr};
+
+use crate::pool::Pool;
+
+/// Size, idle connections and acquire timeout in seconds, where there is a pool.
+fn pool_state(pool: &Pool) -> Option<(u32, u32, usize, f64)> {
+    #[allow(unused_macros)]
+    macro_rules! state {
+        ($pool:expr) => {{
+            let pool = $pool;
+            Some((
+                pool.options().get_max_connections(),
+                pool.size(),
+                pool.num_idle(),
+                pool.options().get_acquire_timeout().as_secs_f64(),
+            ))
+        }};
+    }
+    match &pool.connection.inner {
+        #[cfg(feature = "sqlx-postgres")]
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+            state!(pool.connection.get_postgres_connection_pool())
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+            state!(pool.connection.get_mysql_connection_pool())
+        }
+        #[cfg(feature = "sqlx-sqlite")]
+        DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+            state!(pool.connection.get_sqlite_connection_pool())
+        }
+        _ => None,
+    }
+}
+
+/// Refuses at once what could only wait for itself: the callers of this very task already hold
+/// every connection that the pool may have.
+pub(crate) fn check_room(pool: &Pool) -> Result<(), DriverError> {
+    let held = held_by_task(pool);
+    let Some((max, ..)) = pool_state(pool).filter(|(max, ..)| held > 0 && held >= *max) else {
+        return Ok(());
+    };
+    Err(DriverError::new(
+        Fault::new(FaultKind::PoolTimeout, Effect::Statement),
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+    )
+    .with_advice(format!(
+        "the callers of this method hold {held} of {max} connections, and another transaction \
+         of its own (propagation \"requires_new\", or begin() outside of their scope) needs one \
+         more: raise max_connections above the nesting depth"
+    )))
+}
+
+/// Why the wait for a connection was in vain.
+pub(crate) fn pool_exhausted(pool: &Pool) -> String {
+    let held = held_by_task(pool);
+    let context: &Context = pool.context();
+    let mut text = match pool_state(pool) {
+        Some((max, size, idle, timeout)) => format!(
+            "no connection of {:?} became free within {timeout:.1} s ({} of {max} in use)",
+            context.name(),
+            size as usize - idle.min(size as usize),
+        ),
+        None => format!("no connection of {:?} became free in time", context.name()),
+    };
+    if held > 0 {
+        text.push_str(&format!(
+            "; the callers of this method hold {held} of them, and a transaction of its own \
+             needs one more"
+        ));
+    }
+    text.push_str("; raise max_connections or hold transactions for a shorter time");
+    text
+}

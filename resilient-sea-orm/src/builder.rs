@@ -1,0 +1,130 @@
+//! [`Builder`]: how a connection behaves.
+
+use std::{sync::Arc, time::Duration};
+
+use resilient_core::{
+    driver::{Context, Locking, WireLimits},
+    policy::{Budget, BudgetConfig, RetryPolicy},
+    time::{Clock, Random},
+};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+
+use crate::{
+    ResilientConnection, Result,
+    connection::{default_isolation, system},
+};
+
+/// Everything that can be chosen for a [`ResilientConnection`].
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_sea_orm::{ResilientConnection, policy::RetryPolicy};
+/// # async fn example() -> resilient_sea_orm::Result<()> {
+/// let db = ResilientConnection::builder()
+///     .name("ledger")
+///     .policy(RetryPolicy::new().retries(5).deadline(Duration::from_secs(10)))
+///     .connect("sqlite::memory:")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    name: Option<String>,
+    policy: RetryPolicy,
+    budget: BudgetConfig,
+    limits: WireLimits,
+    locking: Locking,
+    clock: Option<Arc<dyn Clock>>,
+    random: Option<Arc<dyn Random>>,
+}
+
+impl Builder {
+    /// Everything at its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The name in metrics and messages; the database system's name (`postgresql`, `mysql`,
+    /// `sqlite`) by default. Connections of one name are counted together.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What methods do that do not say otherwise; 3 retries of what is transient by default.
+    #[must_use]
+    pub fn policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How much load retries may add; 20 % of the calls and a reserve of 100 by default.
+    #[must_use]
+    pub fn retry_budget(mut self, budget: BudgetConfig) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// How long a statement may stay unanswered before the connection counts as lost; 300 s by
+    /// default. The server's own `statement_timeout` should be shorter.
+    #[must_use]
+    pub fn statement_limit(mut self, limit: Duration) -> Self {
+        self.limits.statement = limit;
+        self
+    }
+
+    /// The same for BEGIN, COMMIT, ROLLBACK and savepoints; 30 s by default.
+    #[must_use]
+    pub fn control_limit(mut self, limit: Duration) -> Self {
+        self.limits.control = limit;
+        self
+    }
+
+    /// When transactions take SQLite's write lock; at BEGIN by default. Other engines ignore it.
+    #[must_use]
+    pub fn locking(mut self, locking: Locking) -> Self {
+        self.locking = locking;
+        self
+    }
+
+    /// The clock of delays and deadlines; tokio's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// The source of jitter.
+    #[must_use]
+    pub fn random(mut self, random: impl Random) -> Self {
+        self.random = Some(Arc::new(random));
+        self
+    }
+
+    /// Opens a pool.
+    ///
+    /// # Errors
+    /// When the URL is not understood, its engine's feature is off, or the server refuses.
+    pub async fn connect(self, options: impl Into<ConnectOptions>) -> Result<ResilientConnection> {
+        Ok(self.wrap(Database::connect(options.into()).await?))
+    }
+
+    /// Takes over an existing pool, or a mock.
+    pub fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {
+        let name = self.name.unwrap_or_else(|| system(&connection).to_owned());
+        let mut context = Context::new(name, default_isolation(&connection))
+            .with_policy(self.policy)
+            .with_budget(Budget::new(self.budget))
+            .with_limits(self.limits)
+            .with_locking(self.locking);
+        if let Some(clock) = self.clock {
+            context = context.with_clock(clock);
+        }
+        if let Some(random) = self.random {
+            context = context.with_random(random);
+        }
+        ResilientConnection::from_parts(connection, context)
+    }
+}

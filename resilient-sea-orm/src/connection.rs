@@ -1,0 +1,132 @@
+//! [`ResilientConnection`]: a `DatabaseConnection` that knows which transaction it is in.
+
+use std::sync::Arc;
+
+use resilient_core::{IsolationLevel as Level, driver::Context};
+use sea_orm::{
+    ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
+};
+
+use crate::{Builder, Result, pool::Pool};
+
+/// A database connection whose statements find their transaction by themselves.
+///
+/// It is used wherever a [`DatabaseConnection`] is. Inside a resilient method its statements run
+/// in that method's transaction; elsewhere they run on the pool, as SeaORM's own would. Clones
+/// share everything and cost a reference count.
+///
+/// A task started with `tokio::spawn` is outside of its parent's transaction, as it may outlive
+/// it: give it what it needs and await it, or mark what must not run without a transaction with
+/// `propagation = "mandatory"`, which is an error there.
+///
+/// ```
+/// use resilient_sea_orm::prelude::*;
+///
+/// # async fn example() -> Result<()> {
+/// let db = ResilientConnection::connect("sqlite::memory:").await?;
+/// let total = db
+///     .transact(TransactOptions::new().retries(5), || async {
+///         // plain SeaORM calls on `db`, all in one transaction
+///         Ok::<_, Error>(42)
+///     })
+///     .await?;
+/// # assert_eq!(total, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ResilientConnection {
+    pub(crate) pool: Arc<Pool>,
+}
+
+impl ResilientConnection {
+    /// Opens a pool, with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    /// When the URL is not understood, its engine's feature is off, or the server refuses.
+    pub async fn connect(options: impl Into<ConnectOptions>) -> Result<Self> {
+        Self::builder().connect(options).await
+    }
+
+    /// Starts with everything at its default: policy, budget, time limits, name.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn from_parts(connection: DatabaseConnection, context: Context) -> Self {
+        Self {
+            pool: Arc::new(Pool {
+                connection,
+                context,
+            }),
+        }
+    }
+
+    /// SeaORM's connection underneath. What is sent through it runs on the pool, outside of any
+    /// transaction of the framework.
+    pub fn as_sea_orm(&self) -> &DatabaseConnection {
+        &self.pool.connection
+    }
+
+    /// The name in metrics and messages.
+    pub fn name(&self) -> &str {
+        self.pool.context.name()
+    }
+
+    /// Retries that the budget still allows.
+    pub fn retry_budget(&self) -> u64 {
+        self.pool.context.budget().available()
+    }
+}
+
+impl From<DatabaseConnection> for ResilientConnection {
+    /// Takes over an existing pool. It gets the same guarantees as one opened by
+    /// [`ResilientConnection::connect`].
+    fn from(connection: DatabaseConnection) -> Self {
+        Builder::new().wrap(connection)
+    }
+}
+
+/// The level that transactions have on an untuned server.
+pub(crate) fn default_isolation(connection: &DatabaseConnection) -> Level {
+    match backend(connection) {
+        Some(DbBackend::Sqlite) => Level::Serializable,
+        Some(DbBackend::MySql) => Level::RepeatableRead,
+        _ => Level::ReadCommitted,
+    }
+}
+
+/// The system's name in OpenTelemetry's registry.
+pub(crate) fn system(connection: &DatabaseConnection) -> &'static str {
+    match backend(connection) {
+        Some(DbBackend::Postgres) => "postgresql",
+        Some(DbBackend::MySql) => "mysql",
+        Some(DbBackend::Sqlite) => "sqlite",
+        _ => "disconnected",
+    }
+}
+
+fn backend(connection: &DatabaseConnection) -> Option<DbBackend> {
+    match connection.inner {
+        DatabaseConnectionType::Disconnected => None,
+        _ => Some(connection.get_database_backend()),
+    }
+}
+
+pub(crate) fn core_isolation(level: IsolationLevel) -> Level {
+    match level {
+        IsolationLevel::ReadUncommitted => Level::ReadUncommitted,
+        IsolationLevel::ReadCommitted => Level::ReadCommitted,
+        IsolationLevel::RepeatableRead => Level::RepeatableRead,
+        IsolationLevel::Serializable => Level::Serializable,
+    }
+}
+
+pub(crate) fn sea_orm_isolation(level: Level) -> IsolationLevel {
+    match level {
+        Level::ReadUncommitted => IsolationLevel::ReadUncommitted,
+        Level::ReadCommitted => IsolationLevel::ReadCommitted,
+        Level::RepeatableRead => IsolationLevel::RepeatableRead,
+        Level::Serializable => IsolationLevel::Serializable,
+    }
+}

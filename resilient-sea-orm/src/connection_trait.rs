@@ -1,0 +1,145 @@
+//! Statements: on the pool, in a call without a transaction, or in a scope.
+
+use resilient_core::{
+    DriverError, Effect, Fault, FaultKind,
+    scope::{Place, Scope, current},
+};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+
+use crate::{
+    Error, ResilientConnection, ResilientTransaction, extract, keywords,
+    pool::{Pool, driver_error},
+    session::{Reply, Request, limited},
+};
+
+impl ResilientConnection {
+    async fn send(&self, request: Request<'_>) -> Result<Reply, DbErr> {
+        match current(&*self.pool) {
+            Place::Scope(scope) => in_scope(&scope, request).await,
+            Place::Outside => on_pool(&self.pool, request).await,
+            Place::Detached(call) => {
+                if !keywords::only_reads(request.text()) {
+                    call.writing();
+                }
+                let result = on_pool(&self.pool, request).await;
+                match &result {
+                    Ok(_) => call.succeeded(),
+                    Err(error) => {
+                        if let Some(fault) = extract::fault(error) {
+                            call.failed(DriverError::new(fault, error.clone()));
+                        }
+                    }
+                }
+                result
+            }
+        }
+    }
+}
+
+/// On the pool, by SeaORM's own way.
+async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
+    let db = &pool.connection;
+    Ok(match request {
+        Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),
+        Request::Unprepared(sql) => Reply::Done(db.execute_unprepared(sql).await?),
+        Request::One(s) => Reply::One(db.query_one_raw(s.clone()).await?),
+        Request::All(s) => Reply::All(db.query_all_raw(s.clone()).await?),
+    })
+}
+
+/// In a transaction of the framework.
+pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Result<Reply, DbErr> {
+    let backend = scope.database().connection.get_database_backend();
+    if let Some(refusal) = keywords::refusal(request.text(), backend) {
+        return Err(misuse(refusal));
+    }
+    let mut turn = scope.turn(false).await.map_err(Error::from)?;
+    let limit = turn.limit();
+    let session = turn.session().map_err(Error::from)?;
+    match limited(limit, session.send(request)).await {
+        Ok(Ok(reply)) => {
+            turn.succeeded();
+            Ok(reply)
+        }
+        Ok(Err(error)) => {
+            turn.failed(driver_error(error.clone()));
+            Err(error)
+        }
+        Err(_) => {
+            let error = DbErr::Conn(RuntimeErr::Internal(format!(
+                "no answer within {limit:?}: the connection is given up"
+            )));
+            let lost = Fault::new(FaultKind::ConnectionLost, Effect::Connection);
+            turn.failed(DriverError::new(lost, error.clone()));
+            Err(error)
+        }
+    }
+}
+
+pub(crate) fn misuse(text: &str) -> DbErr {
+    Error::new(resilient_core::Failure::misuse(text)).into()
+}
+
+/// What a reply is expected to be; each request gets its own kind.
+macro_rules! expect {
+    ($reply:expr, $kind:ident) => {
+        match $reply {
+            Reply::$kind(value) => Ok(value),
+            other => Err(DbErr::Custom(format!("unexpected reply {other:?}"))),
+        }
+    };
+}
+
+macro_rules! connection_trait {
+    ($type:ty, $self:ident, $request:ident => $send:expr) => {
+        #[async_trait::async_trait]
+        impl ConnectionTrait for $type {
+            fn get_database_backend(&self) -> DbBackend {
+                self.sea_orm().get_database_backend()
+            }
+
+            async fn execute_raw(&$self, stmt: Statement) -> Result<ExecResult, DbErr> {
+                let $request = Request::Execute(&stmt);
+                expect!($send.await?, Done)
+            }
+
+            async fn execute_unprepared(&$self, sql: &str) -> Result<ExecResult, DbErr> {
+                let $request = Request::Unprepared(sql);
+                expect!($send.await?, Done)
+            }
+
+            async fn query_one_raw(&$self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
+                let $request = Request::One(&stmt);
+                expect!($send.await?, One)
+            }
+
+            async fn query_all_raw(&$self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
+                let $request = Request::All(&stmt);
+                expect!($send.await?, All)
+            }
+
+            fn support_returning(&self) -> bool {
+                self.sea_orm().support_returning()
+            }
+
+            fn is_mock_connection(&self) -> bool {
+                self.sea_orm().is_mock_connection()
+            }
+        }
+    };
+}
+
+connection_trait!(ResilientConnection, self, request => self.send(request));
+connection_trait!(ResilientTransaction, self, request => in_scope(&self.scope, request));
+
+impl ResilientConnection {
+    fn sea_orm(&self) -> &sea_orm::DatabaseConnection {
+        &self.pool.connection
+    }
+}
+
+impl ResilientTransaction {
+    fn sea_orm(&self) -> &sea_orm::DatabaseConnection {
+        &self.scope.database().connection
+    }
+}

@@ -1,0 +1,183 @@
+//! Transaction control as SQL text. Each list of steps becomes one text, so one round trip.
+
+use std::{fmt::Write as _, time::Duration};
+
+use resilient_core::driver::{BeginOptions, Control, Locking};
+use sea_orm::DbBackend;
+
+/// What a session has to undo at the end of a transaction that began with these options.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Restore {
+    query_only: bool,
+    time_limit: bool,
+}
+
+/// The text of `steps`, separated by semicolons.
+pub(crate) fn sql(steps: &[Control], backend: DbBackend, restore: &mut Restore) -> String {
+    let mut text = String::new();
+    for step in steps {
+        if !text.is_empty() {
+            text.push(';');
+        }
+        match step {
+            Control::Begin(options) => begin(&mut text, *options, backend, restore),
+            Control::Savepoint(n) => push(&mut text, format_args!("SAVEPOINT resilient_{n}")),
+            Control::Release(n) => {
+                push(&mut text, format_args!("RELEASE SAVEPOINT resilient_{n}"));
+            }
+            Control::RollbackTo(n) => push(
+                &mut text,
+                format_args!("ROLLBACK TO SAVEPOINT resilient_{n};RELEASE SAVEPOINT resilient_{n}"),
+            ),
+            Control::Commit => end(&mut text, "COMMIT", backend, restore),
+            Control::Rollback => end(&mut text, "ROLLBACK", backend, restore),
+        }
+    }
+    text
+}
+
+fn push(text: &mut String, args: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = text.write_fmt(args);
+}
+
+fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: &mut Restore) {
+    match backend {
+        DbBackend::Postgres => {
+            text.push_str("BEGIN");
+            if let Some(isolation) = options.isolation {
+                push(text, format_args!(" ISOLATION LEVEL {}", isolation.sql()));
+            }
+            if options.read_only {
+                text.push_str(" READ ONLY");
+            }
+            if let Some(left) = options.time_left {
+                postgres_limit(text, left);
+            }
+        }
+        DbBackend::MySql => {
+            if let Some(left) = options.time_left {
+                mariadb_limit(text, left);
+                restore.time_limit = true;
+            }
+            if let Some(isolation) = options.isolation {
+                push(
+                    text,
+                    format_args!("SET TRANSACTION ISOLATION LEVEL {};", isolation.sql()),
+                );
+            }
+            text.push_str("START TRANSACTION");
+            if options.read_only {
+                text.push_str(" READ ONLY");
+            }
+        }
+        // SQLite is always serializable, and enforces read-only through a pragma.
+        _ => {
+            restore.query_only = options.read_only;
+            text.push_str(match (options.read_only, options.locking) {
+                (true, _) => "PRAGMA query_only=1;BEGIN DEFERRED",
+                (false, Locking::Deferred) => "BEGIN DEFERRED",
+                (false, Locking::Exclusive) => "BEGIN EXCLUSIVE",
+                (false, _) => "BEGIN IMMEDIATE",
+            });
+        }
+    }
+}
+
+/// The server's own limit for each statement, unless the session's is shorter already.
+fn postgres_limit(text: &mut String, left: Duration) {
+    let ms = left.as_millis().clamp(1, i32::MAX as u128);
+    push(
+        text,
+        format_args!(
+            ";SELECT set_config('statement_timeout',CASE WHEN setting::bigint BETWEEN 1 AND {ms} \
+             THEN setting ELSE '{ms}' END,true) FROM pg_settings WHERE name='statement_timeout'"
+        ),
+    );
+}
+
+/// The same on MariaDB, in a comment that only MariaDB runs; MySQL has no such limit for
+/// statements that write.
+fn mariadb_limit(text: &mut String, left: Duration) {
+    let seconds = left.as_secs_f64().clamp(0.001, 31_536_000.0);
+    push(
+        text,
+        format_args!(
+            "SET @resilient_limit=0/*M!100100 +@@session.max_statement_time,\
+             @@session.max_statement_time=IF(@@session.max_statement_time BETWEEN 0.000001 AND \
+             {seconds:.6},@@session.max_statement_time,{seconds:.6})*/;"
+        ),
+    );
+}
+
+fn end(text: &mut String, word: &str, backend: DbBackend, restore: &mut Restore) {
+    match backend {
+        // COMMIT of an aborted transaction is answered with success; any other statement in
+        // it is an error, and stops the text before COMMIT.
+        DbBackend::Postgres if word == "COMMIT" => text.push_str("SELECT 1;COMMIT"),
+        DbBackend::MySql if restore.time_limit => push(
+            text,
+            format_args!(
+                "SET @resilient_done=0/*M!100100 ,@@session.max_statement_time=@resilient_limit*/;\
+                 {word}"
+            ),
+        ),
+        _ => text.push_str(word),
+    }
+    if restore.query_only {
+        text.push_str(";PRAGMA query_only=0");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resilient_core::IsolationLevel;
+
+    fn text(steps: &[Control], backend: DbBackend) -> String {
+        sql(steps, backend, &mut Restore::default())
+    }
+
+    #[test]
+    fn begin_is_one_text_with_everything_it_needs() {
+        let begin = Control::Begin(BeginOptions {
+            isolation: Some(IsolationLevel::Serializable),
+            read_only: true,
+            ..BeginOptions::default()
+        });
+        assert_eq!(
+            text(&[begin, Control::Savepoint(1)], DbBackend::Postgres),
+            "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY;SAVEPOINT resilient_1"
+        );
+        assert_eq!(
+            text(&[begin], DbBackend::MySql),
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;START TRANSACTION READ ONLY"
+        );
+        assert_eq!(
+            text(&[begin], DbBackend::Sqlite),
+            "PRAGMA query_only=1;BEGIN DEFERRED"
+        );
+    }
+
+    #[test]
+    fn what_begin_changed_is_restored_at_the_end() {
+        let mut restore = Restore::default();
+        let options = BeginOptions {
+            read_only: true,
+            ..BeginOptions::default()
+        };
+        sql(&[Control::Begin(options)], DbBackend::Sqlite, &mut restore);
+        assert_eq!(
+            sql(&[Control::Rollback], DbBackend::Sqlite, &mut restore),
+            "ROLLBACK;PRAGMA query_only=0"
+        );
+    }
+
+    #[test]
+    fn a_failed_savepoint_is_released_in_the_same_round_trip() {
+        assert_eq!(
+            text(&[Control::RollbackTo(2)], DbBackend::Sqlite),
+            "ROLLBACK TO SAVEPOINT resilient_2;RELEASE SAVEPOINT resilient_2"
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Error`]: what went wrong, what became of the work, and the driver's error underneath.
+
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+use resilient_core::{
+    DriverError, Failure, Fault, FaultKind, Outcome, Reason, policy::StopReason, scope::CallStatus,
+};
+use sea_orm::{DbErr, RuntimeErr};
+
+use crate::extract;
+
+/// The short form of a repository method's return type.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed, and what became of its work.
+///
+/// It is made by `?` from a [`DbErr`], or by the framework. One that was made inside a resilient
+/// method learns how that call ended: [`Error::attempts`] and [`Error::outcome`] are those of
+/// the outermost resilient method that it left as an error.
+///
+/// `Display` is one line without any data of users; [`source`](StdError::source) is the
+/// [`DbErr`], whose text comes from the server and may quote values.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    failure: Failure,
+    status: Option<Arc<CallStatus>>,
+}
+
+impl Error {
+    /// An error of the caller's own, such as a business rule that was broken. Never retried
+    /// for its own sake.
+    pub fn custom(text: impl Into<String>) -> Self {
+        Self::new(Failure::application(text, None))
+    }
+
+    pub(crate) fn new(failure: Failure) -> Self {
+        Self(Box::new(Inner {
+            failure,
+            status: CallStatus::current(),
+        }))
+    }
+
+    /// The call it left, once that has ended in this error.
+    fn ended(&self) -> Option<(&CallStatus, Outcome)> {
+        let status = self.0.status.as_deref()?;
+        Some((status, status.outcome()?))
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> FaultKind {
+        self.0.failure.kind()
+    }
+
+    /// The classified fault: code, constraint, table and columns, as far as the engine told.
+    pub fn fault(&self) -> &Fault {
+        self.0.failure.fault()
+    }
+
+    /// What led to it.
+    pub fn reason(&self) -> &Reason {
+        self.0.failure.reason()
+    }
+
+    /// How often the method ran, at least 1.
+    pub fn attempts(&self) -> u32 {
+        self.ended().map_or_else(
+            || self.0.failure.attempts(),
+            |(status, _)| status.attempts(),
+        )
+    }
+
+    /// What became of the call's work.
+    pub fn outcome(&self) -> Outcome {
+        self.ended()
+            .map_or_else(|| self.0.failure.outcome(), |(_, outcome)| outcome)
+    }
+
+    /// Whether trying again later can help.
+    pub fn is_transient(&self) -> bool {
+        self.kind().is_transient()
+    }
+
+    /// Why the call was not tried again: attempts, budget or deadline used up, or nothing that
+    /// a repetition heals. `None` until the call has ended.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        match self.ended() {
+            Some((status, _)) => status.stop_reason(),
+            None => self.0.failure.stop_reason(),
+        }
+    }
+
+    /// The resilient method that failed, `Type::method`.
+    pub fn method(&self) -> Option<&'static str> {
+        match self.ended() {
+            Some((status, _)) => Some(status.method()),
+            None => self.0.failure.method(),
+        }
+    }
+
+    /// The error of a rollback that failed after this one. The work is undone all the same, as
+    /// the session was given up.
+    pub fn rollback_error(&self) -> Option<&DriverError> {
+        match self.ended() {
+            Some((status, _)) => status.rollback_error(),
+            None => self.0.failure.rollback_error(),
+        }
+    }
+
+    /// SeaORM's error underneath, if there is one.
+    pub fn db_err(&self) -> Option<&DbErr> {
+        self.0.failure.source()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ended() {
+            None => fmt::Display::fmt(&self.0.failure, f),
+            Some((status, outcome)) => self
+                .0
+                .failure
+                .clone()
+                .ended(
+                    status.method(),
+                    status.attempts(),
+                    outcome,
+                    status.stop_reason(),
+                )
+                .fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the source: its text may quote values, and Debug output ends up in logs.
+        f.debug_struct("Error")
+            .field("kind", &self.kind())
+            .field("outcome", &self.outcome())
+            .field("attempts", &self.attempts())
+            .field("message", &format_args!("{self}"))
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .failure
+            .source()
+            .map(|s| &**s as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure)
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if let Some(carried) = extract::carried(&error) {
+            return carried.clone();
+        }
+        let failure = match extract::fault(&error) {
+            Some(fault) => Failure::database(DriverError::new(fault, error)),
+            None => Failure::application(error.to_string(), Some(Arc::new(error))),
+        };
+        Self::new(failure)
+    }
+}
+
+impl From<Error> for DbErr {
+    /// The [`DbErr`] underneath where that says it all; otherwise one that carries this error,
+    /// so that converting it back loses nothing.
+    fn from(error: Error) -> Self {
+        let plain = *error.reason() == Reason::Database
+            && error.0.failure.outcome() == Outcome::RolledBack
+            && error.0.failure.attempts() == 1;
+        match error.db_err() {
+            Some(source) if plain => source.clone(),
+            _ => carry(error),
+        }
+    }
+}
+
+#[cfg(feature = "sqlx-dep")]
+fn carry(error: Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(
+        sqlx::Error::AnyDriverError(Box::new(error)),
+    )))
+}
+
+#[cfg(not(feature = "sqlx-dep"))]
+fn carry(error: Error) -> DbErr {
+    DbErr::Query(RuntimeErr::Internal(error.to_string()))
+}

@@ -1,0 +1,171 @@
+//! From SeaORM's and sqlx's errors to faults.
+
+use resilient_core::Fault;
+use sea_orm::DbErr;
+
+/// The fault behind a [`DbErr`], or `None` where it is SeaORM's own and says nothing about the
+/// database (a record not found, an attribute not set).
+///
+/// ```
+/// # use resilient_sea_orm::{FaultKind, classify};
+/// use sea_orm::{ConnAcquireErr, DbErr};
+/// let full = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+/// assert_eq!(classify(&full).unwrap().kind(), FaultKind::PoolTimeout);
+/// assert!(classify(&DbErr::RecordNotUpdated).is_none());
+/// ```
+pub fn classify(error: &DbErr) -> Option<Fault> {
+    match carried(error) {
+        Some(error) => Some(error.fault().clone()),
+        None => fault(error),
+    }
+}
+
+pub(crate) use imp::{carried, fault};
+#[cfg(feature = "sqlx-dep")]
+pub(crate) use imp::{fault_at_connect, sqlx_fault};
+
+#[cfg(feature = "sqlx-dep")]
+mod imp {
+    use resilient_core::{
+        Fault,
+        classify::{Backend, ClientError, ErrorReport, Phase},
+    };
+    use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+
+    use crate::Error;
+
+    /// The error of ours that a [`DbErr`] carries through SeaORM's interfaces.
+    pub(crate) fn carried(error: &DbErr) -> Option<&Error> {
+        match error {
+            DbErr::Conn(RuntimeErr::SqlxError(e))
+            | DbErr::Exec(RuntimeErr::SqlxError(e))
+            | DbErr::Query(RuntimeErr::SqlxError(e)) => match &**e {
+                sqlx::Error::AnyDriverError(inner) => inner.downcast_ref(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn fault(error: &DbErr) -> Option<Fault> {
+        at_phase(error, Phase::Statement)
+    }
+
+    /// The fault of an attempt to connect.
+    pub(crate) fn fault_at_connect(error: &DbErr) -> Option<Fault> {
+        at_phase(error, Phase::Connect)
+    }
+
+    fn at_phase(error: &DbErr, phase: Phase) -> Option<Fault> {
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => {
+                Some(sqlx_fault(&sqlx::Error::PoolTimedOut, phase))
+            }
+            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => {
+                Some(sqlx_fault(&sqlx::Error::PoolClosed, phase))
+            }
+            DbErr::Conn(RuntimeErr::SqlxError(e))
+            | DbErr::Exec(RuntimeErr::SqlxError(e))
+            | DbErr::Query(RuntimeErr::SqlxError(e)) => Some(sqlx_fault(e, phase)),
+            _ => None,
+        }
+    }
+
+    /// The fault behind an sqlx error.
+    pub(crate) fn sqlx_fault(error: &sqlx::Error, phase: Phase) -> Fault {
+        let client = match error {
+            sqlx::Error::Database(e) => return database(e.as_ref(), phase),
+            sqlx::Error::Io(e) => ClientError::from(e.kind()),
+            sqlx::Error::Tls(_) => ClientError::Tls,
+            sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => ClientError::Protocol,
+            sqlx::Error::WorkerCrashed => ClientError::Closed,
+            sqlx::Error::PoolTimedOut => ClientError::PoolTimedOut,
+            sqlx::Error::PoolClosed => ClientError::PoolClosed,
+            _ => ClientError::Driver,
+        };
+        // The protocol does not matter to an error that no server sent.
+        ErrorReport::client(Backend::Postgres, client, "")
+            .phase(phase)
+            .classify()
+    }
+
+    fn database(error: &dyn sqlx::error::DatabaseError, phase: Phase) -> Fault {
+        #[cfg(feature = "sqlx-postgres")]
+        if let Some(e) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+            let mut report =
+                ErrorReport::new(Backend::Postgres, e.code(), e.message()).phase(phase);
+            report = report.severity(severity(e.severity()));
+            if let Some(x) = e.constraint() {
+                report = report.constraint(x);
+            }
+            if let Some(x) = e.table() {
+                report = report.table(x);
+            }
+            if let Some(x) = e.column() {
+                report = report.column(x);
+            }
+            if let Some(x) = e.detail() {
+                report = report.detail(x);
+            }
+            if let Some(x) = e.hint() {
+                report = report.hint(x);
+            }
+            if let Some(x) = e.routine() {
+                report = report.routine(x);
+            }
+            return report.classify();
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        if let Some(e) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+            let number = e.number().to_string();
+            let mut report = ErrorReport::new(Backend::MySql, &number, e.message()).phase(phase);
+            if let Some(x) = e.code() {
+                report = report.sqlstate(x);
+            }
+            return report.classify();
+        }
+        let code = error.code().unwrap_or_default();
+        ErrorReport::new(Backend::Sqlite, &code, error.message())
+            .phase(phase)
+            .classify()
+    }
+
+    #[cfg(feature = "sqlx-postgres")]
+    fn severity(severity: sqlx::postgres::PgSeverity) -> &'static str {
+        use sqlx::postgres::PgSeverity;
+        match severity {
+            PgSeverity::Panic => "PANIC",
+            PgSeverity::Fatal => "FATAL",
+            PgSeverity::Warning => "WARNING",
+            PgSeverity::Notice => "NOTICE",
+            PgSeverity::Debug => "DEBUG",
+            PgSeverity::Info => "INFO",
+            PgSeverity::Log => "LOG",
+            PgSeverity::Error => "ERROR",
+        }
+    }
+}
+
+#[cfg(not(feature = "sqlx-dep"))]
+mod imp {
+    use resilient_core::{Effect, Fault, FaultKind};
+    use sea_orm::{ConnAcquireErr, DbErr};
+
+    use crate::Error;
+
+    pub(crate) fn carried(_: &DbErr) -> Option<&Error> {
+        None
+    }
+
+    pub(crate) fn fault(error: &DbErr) -> Option<Fault> {
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => {
+                Some(Fault::new(FaultKind::PoolTimeout, Effect::Statement))
+            }
+            DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_) => {
+                Some(Fault::new(FaultKind::Other, Effect::Unknown))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The first word of each statement in a text: enough to see transaction control, implicit
+//! commits and reads.
+
+use sea_orm::DbBackend;
+
+/// The first two words of each statement, as written. Comments, quoted text and dollar quotes
+/// are skipped; the body of a routine or trigger is not looked into.
+fn statements(sql: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = sql;
+    std::iter::from_fn(move || {
+        rest = skip_blank(rest);
+        if rest.is_empty() {
+            return None;
+        }
+        let (first, after) = word(rest);
+        let second = word(skip_blank(after)).0;
+        let routine = first.eq_ignore_ascii_case("CREATE")
+            && after.split_ascii_whitespace().take(6).any(|w| {
+                ["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"]
+                    .iter()
+                    .any(|k| w.eq_ignore_ascii_case(k))
+            });
+        rest = if routine { "" } else { skip_statement(rest) };
+        Some((first, second))
+    })
+}
+
+fn word(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// Skips white space, comments and empty statements.
+fn skip_blank(mut text: &str) -> &str {
+    loop {
+        let trimmed = text.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
+        let next = if trimmed.starts_with("--") || trimmed.starts_with('#') {
+            trimmed.find('\n').map_or("", |i| &trimmed[i..])
+        } else if trimmed.starts_with("/*") && !trimmed.starts_with("/*!") {
+            trimmed.find("*/").map_or("", |i| &trimmed[i + 2..])
+        } else if let Some(executable) = trimmed.strip_prefix("/*!") {
+            // MySQL runs what such a comment holds.
+            executable.trim_start_matches(|c: char| c.is_ascii_digit() || c == 'M')
+        } else {
+            return trimmed;
+        };
+        text = next;
+    }
+}
+
+/// What follows the statement's semicolon.
+fn skip_statement(text: &str) -> &str {
+    let mut chars = text.char_indices();
+    while let Some((i, c)) = chars.next() {
+        let rest = &text[i..];
+        let skipped = match c {
+            ';' => return &rest[1..],
+            '\'' | '"' | '`' => rest[1..].find(c).map(|end| end + 2),
+            '-' if rest.starts_with("--") => rest.find('\n'),
+            '/' if rest.starts_with("/*") => rest.find("*/").map(|end| end + 2),
+            '$' => dollar_quote(rest),
+            _ => continue,
+        };
+        match skipped {
+            // A dollar sign that opens nothing.
+            None if c == '$' => {}
+            None => return "",
+            Some(n) => return skip_statement(&rest[n..]),
+        }
+    }
+    ""
+}
+
+/// The length of a dollar-quoted string at the start of `text`.
+fn dollar_quote(text: &str) -> Option<usize> {
+    let tag_end = text[1..].find('$')? + 2;
+    let tag = &text[..tag_end];
+    let named = tag[1..tag_end - 1]
+        .chars()
+        .all(|c| c.is_alphanumeric() || c == '_');
+    if !named || tag[1..].starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    Some(text[tag_end..].find(tag)? + 2 * tag_end)
+}
+
+fn is_one_of(word: &str, list: &[&str]) -> bool {
+    list.iter().any(|k| word.eq_ignore_ascii_case(k))
+}
+
+/// Why a text must not be sent inside a scope, or `None` if it may.
+pub(crate) fn refusal(sql: &str, backend: DbBackend) -> Option<&'static str> {
+    const CONTROL: &[&str] = &[
+        "BEGIN",
+        "START",
+        "COMMIT",
+        "END",
+        "ROLLBACK",
+        "ABORT",
+        "SAVEPOINT",
+        "RELEASE",
+    ];
+    // "Statements That Cause an Implicit Commit", MySQL reference manual.
+    const IMPLICIT: &[&str] = &[
+        "ALTER",
+        "CREATE",
+        "DROP",
+        "TRUNCATE",
+        "RENAME",
+        "GRANT",
+        "REVOKE",
+        "LOCK",
+        "UNLOCK",
+        "ANALYZE",
+        "CHECK",
+        "OPTIMIZE",
+        "REPAIR",
+        "FLUSH",
+        "INSTALL",
+        "UNINSTALL",
+        "RESET",
+    ];
+    statements(sql).find_map(|(first, second)| {
+        let prepared =
+            first.eq_ignore_ascii_case("PREPARE") && second.eq_ignore_ascii_case("TRANSACTION");
+        // XA transactions are MySQL's two-phase commit.
+        if is_one_of(first, CONTROL) || prepared || first.eq_ignore_ascii_case("XA") {
+            return Some(
+                "transaction control was sent as a statement inside a transaction that the \
+                 framework runs: leave it to the method, or use begin() for a savepoint",
+            );
+        }
+        let temporary = second.eq_ignore_ascii_case("TEMPORARY");
+        if backend == DbBackend::MySql && is_one_of(first, IMPLICIT) && !temporary {
+            return Some(
+                "MySQL commits the running transaction before this statement, so it cannot be \
+                 undone with it: run it outside of resilient methods, or in one with \
+                 propagation = \"not_supported\"",
+            );
+        }
+        None
+    })
+}
+
+/// Whether a text certainly only reads.
+pub(crate) fn only_reads(sql: &str) -> bool {
+    statements(sql).all(|(first, second)| {
+        is_one_of(
+            first,
+            &["SELECT", "SHOW", "VALUES", "TABLE", "DESCRIBE", "DESC"],
+        ) || (first.eq_ignore_ascii_case("EXPLAIN") && !second.eq_ignore_ascii_case("ANALYZE"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(sql: &str, backend: DbBackend) -> bool {
+        refusal(sql, backend).is_some()
+    }
+
+    #[test]
+    fn transaction_control_is_found_wherever_it_stands() {
+        for sql in [
+            "commit",
+            "  /* x */ ROLLBACK",
+            "-- note\nBEGIN",
+            "update t set a = 1; COMMIT",
+            "select 'a;b'; savepoint x",
+            "select $$ ; $$; release x",
+            "select \"a\"\"b;\" ; end",
+            "PREPARE TRANSACTION 'x'",
+            "/*!50000 COMMIT */",
+        ] {
+            assert!(refused(sql, DbBackend::Postgres), "{sql}");
+        }
+    }
+
+    #[test]
+    fn data_that_looks_like_control_is_let_through() {
+        for sql in [
+            "insert into t values ('; COMMIT; ')",
+            "select $tag$ ; commit $tag$, $1",
+            "update t set a = '--'; select 1",
+            "create trigger x before insert on t begin select 1; end",
+            "prepare s as select 1",
+            "select committed from begin_dates",
+            "",
+        ] {
+            assert!(!refused(sql, DbBackend::Postgres), "{sql}");
+        }
+    }
+
+    #[test]
+    fn implicit_commits_are_refused_on_mysql_only() {
+        assert!(refused("create table t (a int)", DbBackend::MySql));
+        assert!(!refused(
+            "create temporary table t (a int)",
+            DbBackend::MySql
+        ));
+        assert!(!refused("create table t (a int)", DbBackend::Sqlite));
+    }
+
+    #[test]
+    fn reads_are_told_from_writes() {
+        assert!(only_reads("select 1; SHOW tables"));
+        assert!(!only_reads("select 1; delete from t"));
+        assert!(!only_reads(
+            "with x as (delete from t returning 1) select 1"
+        ));
+        assert!(!only_reads("explain analyze delete from t"));
+    }
+}

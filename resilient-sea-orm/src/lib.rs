@@ -1,0 +1,54 @@
+//! SeaORM repositories made resilient by declaration.
+//!
+//! [`ResilientConnection`] stands wherever a `DatabaseConnection` stands; the [`resilient`]
+//! attribute turns a repository method into a call that runs in a transaction, retries what can
+//! heal, and says what became of it.
+//!
+//! # Features
+//!
+//! | feature | what it does |
+//! | --- | --- |
+//! | `sqlx-sqlite`, `sqlx-postgres`, `sqlx-mysql`, `sqlx-all` | the engines; at least one is wanted, and what an unused one needs is not compiled |
+//! | `runtime-tokio` (default), `runtime-tokio-native-tls`, `runtime-tokio-rustls` | runtime and TLS, passed through to SeaORM. The framework's timers and background work are tokio's; async-std is discontinued and not supported |
+//! | `macros` (default) | the attribute |
+//! | `mock` | wraps `MockDatabase` connections in unit tests |
+//! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
+//! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
+
+mod advice;
+mod builder;
+mod compat;
+mod connection;
+mod connection_trait;
+mod control;
+mod error;
+mod extract;
+mod keywords;
+mod pool;
+pub mod prelude;
+mod session;
+mod stream;
+mod transact;
+mod transaction;
+
+#[doc(hidden)]
+#[path = "private/mod.rs"]
+pub mod __private;
+
+pub use builder::Builder;
+pub use connection::ResilientConnection;
+pub use error::{Error, Result};
+pub use extract::classify;
+pub use resilient_core as core;
+pub use resilient_core::{
+    ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
+    driver::{Locking, WireLimits},
+    metrics, policy, time,
+};
+#[cfg(feature = "macros")]
+pub use resilient_macros::resilient;
+pub use sea_orm;
+pub use sea_orm::IsolationLevel;
+pub use stream::ResilientStream;
+pub use transact::TransactOptions;
+pub use transaction::ResilientTransaction;

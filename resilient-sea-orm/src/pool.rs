@@ -1,0 +1,90 @@
+//! The database behind a [`ResilientConnection`](crate::ResilientConnection): SeaORM's
+//! connection, reached through its sqlx pool.
+
+use resilient_core::{
+    DriverError, Effect, Fault, FaultKind,
+    driver::{Context, Database},
+};
+use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
+
+use crate::{
+    Error, advice, extract,
+    session::{Session, Wire},
+};
+
+/// What clones of a connection share.
+#[derive(Debug)]
+pub struct Pool {
+    pub(crate) connection: DatabaseConnection,
+    pub(crate) context: Context,
+}
+
+impl Database for Pool {
+    type Session = Session;
+    type Error = Error;
+
+    async fn acquire(&self) -> Result<Session, DriverError> {
+        advice::check_room(self)?;
+        let wire = match &self.connection.inner {
+            #[cfg(feature = "sqlx-postgres")]
+            DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+                let pool = self.connection.get_postgres_connection_pool();
+                Wire::Postgres(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+                let pool = self.connection.get_mysql_connection_pool();
+                Wire::MySql(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+                let pool = self.connection.get_sqlite_connection_pool();
+                Wire::Sqlite(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
+            }
+            DatabaseConnectionType::Disconnected => {
+                return Err(driver_error(DbErr::Conn(sea_orm::RuntimeErr::Internal(
+                    "Disconnected".to_owned(),
+                ))));
+            }
+            _ => Wire::SeaOrm {
+                db: self.connection.clone(),
+                transaction: None,
+            },
+        };
+        Ok(Session::new(wire))
+    }
+
+    fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl Pool {
+    #[cfg(feature = "sqlx-dep")]
+    fn acquire_error(&self, error: sqlx::Error) -> DriverError {
+        use sea_orm::{ConnAcquireErr, RuntimeErr};
+        let error = match error {
+            sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+            sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+            other => DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(other))),
+        };
+        let fault = extract::fault_at_connect(&error).unwrap_or_else(unknown);
+        let exhausted = fault.kind() == FaultKind::PoolTimeout;
+        let error = DriverError::new(fault, error);
+        if exhausted {
+            error.with_advice(advice::pool_exhausted(self))
+        } else {
+            error
+        }
+    }
+}
+
+fn unknown() -> Fault {
+    Fault::new(FaultKind::Other, Effect::Unknown)
+}
+
+/// A driver error from one of SeaORM's.
+pub(crate) fn driver_error(error: DbErr) -> DriverError {
+    let fault = extract::fault(&error).unwrap_or_else(unknown);
+    DriverError::new(fault, error)
+}

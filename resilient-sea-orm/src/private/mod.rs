@@ -1,0 +1,53 @@
+//! What the attribute's expansion calls. Not part of the public API.
+#![allow(missing_docs)]
+
+mod replay;
+
+use std::{rc::Rc, sync::Arc};
+
+pub use replay::{Owned, ReplayArgument};
+
+pub use resilient_core::{
+    CallOptions, FaultKind, FaultSet, IsolationLevel, Propagation,
+    call::{Call, Site, Step},
+    policy::{Delay, Jitter, RetryPolicy},
+};
+
+use crate::{ResilientConnection, pool::Pool};
+
+/// What `db = ...` can be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a connection that `#[resilient]` can use",
+    label = "expected a `ResilientConnection`, or a reference or `Arc` of one",
+    note = "name the connection with `#[resilient(db = self.connection)]`, and make one from \
+            SeaORM's with `ResilientConnection::from(connection)`"
+)]
+pub trait Connected {
+    fn connection(&self) -> &ResilientConnection;
+}
+
+impl Connected for ResilientConnection {
+    fn connection(&self) -> &ResilientConnection {
+        self
+    }
+}
+
+macro_rules! through {
+    ($($pointer:ty),*) => {$(
+        impl<C: Connected + ?Sized> Connected for $pointer {
+            fn connection(&self) -> &ResilientConnection {
+                (**self).connection()
+            }
+        }
+    )*};
+}
+
+through!(&C, &mut C, Arc<C>, Rc<C>, Box<C>);
+
+pub fn call<C: Connected + ?Sized>(
+    site: &Site,
+    db: &C,
+    type_name: Option<fn() -> &'static str>,
+) -> Call<Pool> {
+    site.enter(db.connection().pool(), type_name)
+}

@@ -1,0 +1,336 @@
+//! One connection, owned through sqlx, so that nothing but the framework begins or ends
+//! transactions on it.
+
+use std::{future::Future, time::Duration};
+
+use resilient_core::{
+    DriverError,
+    driver::{Control, Disposal},
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, Statement, TransactionOptions, TransactionTrait,
+};
+
+use crate::control::Restore;
+
+/// How long a rollback in the background may take before the connection is closed instead.
+const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a statement asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Request<'a> {
+    Execute(&'a Statement),
+    Unprepared(&'a str),
+    One(&'a Statement),
+    All(&'a Statement),
+}
+
+impl Request<'_> {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Execute(s) | Self::One(s) | Self::All(s) => &s.sql,
+            Self::Unprepared(sql) => sql,
+        }
+    }
+}
+
+/// What it got.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Done(ExecResult),
+    One(Option<QueryResult>),
+    All(Vec<QueryResult>),
+}
+
+/// A connection that is checked out of its pool.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) wire: Wire,
+    restore: Restore,
+}
+
+#[derive(Debug)]
+pub(crate) enum Wire {
+    #[cfg(feature = "sqlx-postgres")]
+    Postgres(sqlx::pool::PoolConnection<sqlx::Postgres>),
+    #[cfg(feature = "sqlx-mysql")]
+    MySql(sqlx::pool::PoolConnection<sqlx::MySql>),
+    #[cfg(feature = "sqlx-sqlite")]
+    Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
+    /// What has no sqlx pool: mocks and proxies. SeaORM's own transaction stands in.
+    SeaOrm {
+        db: DatabaseConnection,
+        transaction: Option<DatabaseTransaction>,
+    },
+}
+
+impl Session {
+    pub(crate) fn new(wire: Wire) -> Self {
+        Self {
+            wire,
+            restore: Restore::default(),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
+        match &mut self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => sqlx_send!(conn, request),
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => sqlx_send!(conn, request),
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => sqlx_send!(conn, request),
+            Wire::SeaOrm { db, transaction } => match transaction {
+                Some(transaction) => through(transaction, request).await,
+                None => through(db, request).await,
+            },
+        }
+    }
+}
+
+async fn through(db: &impl ConnectionTrait, request: Request<'_>) -> Result<Reply, DbErr> {
+    Ok(match request {
+        Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),
+        Request::Unprepared(sql) => Reply::Done(db.execute_unprepared(sql).await?),
+        Request::One(s) => Reply::One(db.query_one_raw(s.clone()).await?),
+        Request::All(s) => Reply::All(db.query_all_raw(s.clone()).await?),
+    })
+}
+
+/// The statement as sqlx runs it; the same for each engine but for its types.
+#[cfg(feature = "sqlx-dep")]
+macro_rules! sqlx_query {
+    ($statement:expr) => {{
+        let values = $statement
+            .values
+            .clone()
+            .unwrap_or(sea_orm::Values(Vec::new()));
+        sqlx::query_with(
+            sqlx::AssertSqlSafe($statement.sql.as_str()),
+            sea_query_sqlx::SqlxValues(values),
+        )
+    }};
+}
+
+#[cfg(feature = "sqlx-dep")]
+macro_rules! sqlx_send {
+    ($conn:expr, $request:expr) => {{
+        use sqlx::Executor;
+        match $request {
+            Request::Execute(s) => $conn
+                .execute(sqlx_query!(s))
+                .await
+                .map(|done| Reply::Done(done.into()))
+                .map_err(exec_err),
+            Request::Unprepared(sql) => $conn
+                .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
+                .await
+                .map(|done| Reply::Done(done.into()))
+                .map_err(exec_err),
+            Request::One(s) => $conn
+                .fetch_optional(sqlx_query!(s))
+                .await
+                .map(|row| Reply::One(row.map(Into::into)))
+                .map_err(query_err),
+            Request::All(s) => $conn
+                .fetch_all(sqlx_query!(s))
+                .await
+                .map(|rows| Reply::All(rows.into_iter().map(Into::into).collect()))
+                .map_err(query_err),
+        }
+    }};
+}
+
+#[cfg(feature = "sqlx-dep")]
+pub(crate) use sqlx_query as query;
+#[cfg(feature = "sqlx-dep")]
+use {sqlx_query, sqlx_send};
+
+#[cfg(feature = "sqlx-dep")]
+fn exec_err(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(sea_orm::RuntimeErr::SqlxError(std::sync::Arc::new(error)))
+}
+
+#[cfg(feature = "sqlx-dep")]
+pub(crate) fn query_err(error: sqlx::Error) -> DbErr {
+    DbErr::Query(sea_orm::RuntimeErr::SqlxError(std::sync::Arc::new(error)))
+}
+
+#[cfg(feature = "sqlx-dep")]
+async fn sqlx_control<DB: sqlx::Database>(
+    conn: &mut DB::Connection,
+    steps: &[Control],
+    backend: DbBackend,
+    restore: &mut Restore,
+) -> Result<(), DriverError>
+where
+    for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
+{
+    use sqlx::Executor;
+    let text = crate::control::sql(steps, backend, restore);
+    let result = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await;
+    result.map(drop).map_err(|error| {
+        let phase = if steps == [Control::Commit] {
+            resilient_core::classify::Phase::Commit
+        } else {
+            resilient_core::classify::Phase::Statement
+        };
+        let fault = crate::extract::sqlx_fault(&error, phase);
+        DriverError::new(fault, query_err(error))
+    })
+}
+
+/// SeaORM's own transaction, for mocks and proxies. A mock is not sent savepoints: they would
+/// use up the results that the test has queued.
+async fn sea_orm_control(
+    db: &DatabaseConnection,
+    transaction: &mut Option<DatabaseTransaction>,
+    steps: &[Control],
+    restore: &mut Restore,
+) -> Result<(), DbErr> {
+    for step in steps {
+        match step {
+            Control::Begin(options) => {
+                let options = TransactionOptions {
+                    isolation_level: options.isolation.map(crate::connection::sea_orm_isolation),
+                    access_mode: options.read_only.then_some(sea_orm::AccessMode::ReadOnly),
+                    sqlite_transaction_mode: None,
+                };
+                *transaction = Some(db.begin_with_options(options).await?);
+            }
+            Control::Commit => {
+                if let Some(transaction) = transaction.take() {
+                    transaction.commit().await?;
+                }
+            }
+            Control::Rollback => {
+                if let Some(transaction) = transaction.take() {
+                    transaction.rollback().await?;
+                }
+            }
+            savepoint => {
+                if let (Some(transaction), false) = (&transaction, db.is_mock_connection()) {
+                    let sql =
+                        crate::control::sql(&[*savepoint], db.get_database_backend(), restore);
+                    transaction.execute_unprepared(&sql).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl resilient_core::driver::Session for Session {
+    async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+        let restore = &mut self.restore;
+        match &mut self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => {
+                sqlx_control::<sqlx::Postgres>(conn, steps, DbBackend::Postgres, restore).await
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => {
+                sqlx_control::<sqlx::MySql>(conn, steps, DbBackend::MySql, restore).await
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => {
+                sqlx_control::<sqlx::Sqlite>(conn, steps, DbBackend::Sqlite, restore).await
+            }
+            Wire::SeaOrm { db, transaction } => sea_orm_control(db, transaction, steps, restore)
+                .await
+                .map_err(crate::pool::driver_error),
+        }
+    }
+
+    fn dispose(self, how: Disposal) {
+        match self.wire {
+            // Sent in the middle of an exchange, a rollback could be answered by what came
+            // before it; closing the connection is what surely ends its transaction.
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => dispose(conn, how, how == Disposal::RollBack, self.restore),
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => dispose(conn, how, how == Disposal::RollBack, self.restore),
+            // Its worker runs commands one after another, so a rollback always comes last; and
+            // closing an in-memory database would lose it.
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => dispose(conn, how, how != Disposal::Clean, self.restore),
+            // SeaORM's transaction rolls back when dropped.
+            Wire::SeaOrm { .. } => {}
+        }
+    }
+}
+
+/// Gives a connection back: as it is, after a rollback in the background, or closed.
+#[cfg(feature = "sqlx-dep")]
+fn dispose<DB: Engine>(
+    mut conn: sqlx::pool::PoolConnection<DB>,
+    how: Disposal,
+    roll_back: bool,
+    mut restore: Restore,
+) where
+    for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
+{
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        // The runtime is gone, and sqlx needs it even to take a connection back.
+        drop(conn.detach());
+        return;
+    };
+    if roll_back {
+        runtime.spawn(async move {
+            let rolled_back = async {
+                let steps = [Control::Rollback];
+                let backend = DB::BACKEND;
+                sqlx_control::<DB>(&mut conn, &steps, backend, &mut restore).await
+            };
+            match tokio::time::timeout(CLEAN_UP_LIMIT, rolled_back).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) if DB::no_transaction(&error) => {}
+                Ok(Err(_)) | Err(_) => conn.close_on_drop(),
+            }
+        });
+        return;
+    }
+    if how == Disposal::Discard {
+        conn.close_on_drop();
+    }
+}
+
+/// What differs between engines when a connection is given back.
+#[cfg(feature = "sqlx-dep")]
+trait Engine: sqlx::Database {
+    const BACKEND: DbBackend;
+
+    /// Whether a rollback failed only because there was nothing to roll back.
+    fn no_transaction(_error: &DriverError) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "sqlx-postgres")]
+impl Engine for sqlx::Postgres {
+    const BACKEND: DbBackend = DbBackend::Postgres;
+}
+
+#[cfg(feature = "sqlx-mysql")]
+impl Engine for sqlx::MySql {
+    const BACKEND: DbBackend = DbBackend::MySql;
+}
+
+#[cfg(feature = "sqlx-sqlite")]
+impl Engine for sqlx::Sqlite {
+    const BACKEND: DbBackend = DbBackend::Sqlite;
+
+    fn no_transaction(error: &DriverError) -> bool {
+        // SQLITE_ERROR: "cannot rollback - no transaction is active".
+        error.fault.code() == "1"
+    }
+}
+
+/// Runs `operation` for at most `limit`.
+pub(crate) async fn limited<T>(
+    limit: Duration,
+    operation: impl Future<Output = Result<T, DbErr>>,
+) -> Result<Result<T, DbErr>, tokio::time::error::Elapsed> {
+    tokio::time::timeout(limit, operation).await
+}

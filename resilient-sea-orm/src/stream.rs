@@ -1,0 +1,164 @@
+//! Streams of rows, on the pool or inside a scope.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use resilient_core::scope::{Place, Scope, current};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
+
+use crate::{
+    Error, ResilientConnection, ResilientTransaction,
+    connection_trait::misuse,
+    keywords,
+    pool::{Pool, driver_error},
+    session::{Session, Wire},
+};
+
+/// A stream of rows.
+///
+/// Inside a scope the rows share the transaction's connection: other statements of it are
+/// refused until the stream has ended or is dropped.
+pub struct ResilientStream<'a>(BoxStream<'a, Result<QueryResult, DbErr>>);
+
+impl Stream for ResilientStream<'_> {
+    type Item = Result<QueryResult, DbErr>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for ResilientStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResilientStream").finish_non_exhaustive()
+    }
+}
+
+async fn in_scope(
+    scope: &Scope<Pool>,
+    statement: Statement,
+) -> Result<ResilientStream<'static>, DbErr> {
+    let backend = scope.database().connection.get_database_backend();
+    if let Some(refusal) = keywords::refusal(&statement.sql, backend) {
+        return Err(misuse(refusal));
+    }
+    let mut turn = scope.turn(true).await.map_err(Error::from)?;
+    let rows = async_stream::stream! {
+        let session = match turn.session() {
+            Ok(session) => session,
+            Err(failure) => {
+                yield Err(Error::from(failure).into());
+                return;
+            }
+        };
+        // The rows borrow the session, the session borrows the turn: what the turn has to know
+        // is told after the rows have ended.
+        let failed = {
+            let mut rows = rows(session, &statement);
+            let mut failed = None;
+            while let Some(row) = rows.next().await {
+                match row {
+                    Ok(row) => yield Ok(row),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+            failed
+        };
+        match failed {
+            None => turn.succeeded(),
+            Some(error) => {
+                turn.failed(driver_error(error.clone()));
+                yield Err(error);
+            }
+        }
+    };
+    Ok(ResilientStream(Box::pin(rows)))
+}
+
+fn rows<'a>(
+    session: &'a mut Session,
+    statement: &'a Statement,
+) -> BoxStream<'a, Result<QueryResult, DbErr>> {
+    #[cfg(feature = "sqlx-dep")]
+    macro_rules! fetch {
+        ($conn:expr) => {{
+            use sqlx::Executor;
+            $conn
+                .fetch(crate::session::query!(statement))
+                .map(|row| row.map(Into::into).map_err(crate::session::query_err))
+                .boxed()
+        }};
+    }
+    match &mut session.wire {
+        #[cfg(feature = "sqlx-postgres")]
+        Wire::Postgres(conn) => fetch!(conn),
+        #[cfg(feature = "sqlx-mysql")]
+        Wire::MySql(conn) => fetch!(conn),
+        #[cfg(feature = "sqlx-sqlite")]
+        Wire::Sqlite(conn) => fetch!(conn),
+        Wire::SeaOrm { db, transaction } => {
+            // Mocks and proxies hand over all rows at once anyway.
+            let all = async move {
+                match transaction {
+                    Some(transaction) => transaction.query_all_raw(statement.clone()).await,
+                    None => db.query_all_raw(statement.clone()).await,
+                }
+            };
+            futures_util::stream::once(all)
+                .flat_map(|rows| {
+                    let rows = match rows {
+                        Ok(rows) => rows.into_iter().map(Ok).collect(),
+                        Err(error) => vec![Err(error)],
+                    };
+                    futures_util::stream::iter(rows)
+                })
+                .boxed()
+        }
+    }
+}
+
+impl StreamTrait for ResilientConnection {
+    type Stream<'a> = ResilientStream<'a>;
+
+    fn get_database_backend(&self) -> DbBackend {
+        ConnectionTrait::get_database_backend(self)
+    }
+
+    fn stream_raw<'a>(
+        &'a self,
+        stmt: Statement,
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
+        Box::pin(async move {
+            match current(&*self.pool) {
+                Place::Scope(scope) => in_scope(&scope, stmt).await,
+                Place::Detached(_) | Place::Outside => {
+                    let rows = self.pool.connection.stream_raw(stmt).await?;
+                    Ok(ResilientStream(rows.boxed()))
+                }
+            }
+        })
+    }
+}
+
+impl StreamTrait for ResilientTransaction {
+    type Stream<'a> = ResilientStream<'a>;
+
+    fn get_database_backend(&self) -> DbBackend {
+        ConnectionTrait::get_database_backend(self)
+    }
+
+    fn stream_raw<'a>(
+        &'a self,
+        stmt: Statement,
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
+        Box::pin(async move { in_scope(&self.scope, stmt).await })
+    }
+}

@@ -1,0 +1,124 @@
+//! The programmatic form of the attribute: the same loop, without a macro.
+
+use std::{future::Future, time::Duration};
+
+use resilient_core::{
+    CallOptions, FaultSet, Propagation,
+    call::{self, Call},
+    metrics,
+    policy::{Delay, RetryPolicy},
+};
+use sea_orm::IsolationLevel;
+
+use crate::{Error, ResilientConnection, connection::core_isolation};
+
+/// The keys of `#[resilient(...)]` as a value; what is not set comes from the connection's
+/// policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TransactOptions {
+    call: CallOptions,
+    name: Option<&'static str>,
+}
+
+impl TransactOptions {
+    /// Nothing set.
+    pub const fn new() -> Self {
+        Self {
+            call: CallOptions::new(),
+            name: None,
+        }
+    }
+
+    /// The name in metrics; `transact` by default.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Re-executions after the first attempt.
+    #[must_use]
+    pub const fn retries(mut self, retries: u32) -> Self {
+        self.call = self.call.retries(retries);
+        self
+    }
+
+    /// The fault kinds that are retried.
+    #[must_use]
+    pub const fn on(mut self, on: FaultSet) -> Self {
+        self.call = self.call.on(on);
+        self
+    }
+
+    /// The isolation level; the server's default if unset.
+    #[must_use]
+    pub fn isolation(mut self, isolation: IsolationLevel) -> Self {
+        self.call = self.call.isolation(core_isolation(isolation));
+        self
+    }
+
+    /// Begins the transaction as `READ ONLY`.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.call = self.call.read_only();
+        self
+    }
+
+    /// How the call relates to a transaction it is made in.
+    #[must_use]
+    pub const fn propagation(mut self, propagation: Propagation) -> Self {
+        self.call = self.call.propagation(propagation);
+        self
+    }
+
+    /// The longest one attempt may take.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.call = self.call.timeout(timeout);
+        self
+    }
+
+    /// The longest all attempts and delays may take together.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.call = self.call.deadline(deadline);
+        self
+    }
+
+    /// The delays between attempts; by fault kind by default.
+    #[must_use]
+    pub const fn backoff(mut self, delay: Delay) -> Self {
+        self.call = self.call.delay(delay);
+        self
+    }
+
+    /// A policy for what is not set here.
+    #[must_use]
+    pub const fn policy(mut self, policy: RetryPolicy) -> Self {
+        self.call = self.call.policy(policy);
+        self
+    }
+}
+
+impl ResilientConnection {
+    /// Runs `body` in a transaction, again if it failed of something that heals.
+    ///
+    /// `body` makes a new future for each attempt. Statements on this connection inside it, and
+    /// resilient methods that it calls, belong to the transaction.
+    ///
+    /// # Errors
+    /// The body's last error as it is; or one of the framework's, when the transaction could not
+    /// be committed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future rolls the work back, unless COMMIT was already sent.
+    pub async fn transact<T, E, F, B>(&self, options: TransactOptions, body: B) -> Result<T, E>
+    where
+        B: FnMut() -> F,
+        F: Future<Output = Result<T, E>>,
+        E: From<Error>,
+    {
+        let method = metrics::global().method(options.name.unwrap_or("transact"));
+        call::run(Call::new(self.pool(), method, options.call), body).await
+    }
+}

@@ -1,0 +1,54 @@
+#[async_trait]
+impl<T> Store for &'_ Repo<T> {
+    async fn save(&self, text: String) -> Result<usize> {
+        static __SITE: ::resilient_sea_orm::__private::Site = ::resilient_sea_orm::__private::Site::new(
+            "Repo::save",
+            ::resilient_sea_orm::__private::CallOptions::new(),
+        );
+        let mut __call = ::resilient_sea_orm::__private::call(
+            &__SITE,
+            &(self.db),
+            ::core::option::Option::None,
+        );
+        #[allow(clippy::shadow_reuse, clippy::shadow_same, clippy::shadow_unrelated)]
+        let mut __owned0 = ::resilient_sea_orm::__private::Owned::new(text);
+        loop {
+            let __scope = match __call.begin().await {
+                ::core::result::Result::Ok(__scope) => __scope,
+                ::core::result::Result::Err(__error) => {
+                    return ::core::result::Result::Err(
+                        ::core::convert::From::from(__error),
+                    );
+                }
+            };
+            let __last = __call.is_last_attempt();
+            let __attempt = {
+                #[allow(
+                    clippy::shadow_reuse,
+                    clippy::shadow_same,
+                    clippy::shadow_unrelated
+                )]
+                let text = ::resilient_sea_orm::__private::Owned::replay(
+                    &mut __owned0,
+                    __last,
+                );
+                async move {
+                    if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
+                        Result<usize>,
+                    > {
+                        return __output;
+                    }
+                    { self.keep(text).await }
+                }
+            };
+            let __result: Result<usize> = __scope.run(__attempt).await;
+            match __call.settle(__scope, __result).await {
+                ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
+                ::resilient_sea_orm::__private::Step::Again => {}
+            }
+        }
+    }
+    async fn other(&self) -> Result<usize> {
+        Ok(1)
+    }
+}

@@ -1,0 +1,116 @@
+//! A small bank on each engine: the tables and repository that most tests share.
+
+use resilient_sea_orm::{ResilientConnection, prelude::*};
+use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
+use support::{Engine, TestDb};
+
+/// A database with accounts, and a connection to it.
+pub struct Bank {
+    pub test: TestDb,
+    pub db: ResilientConnection,
+}
+
+impl Bank {
+    /// `accounts` accounts of 100 each, numbered from 1; a pool of 8.
+    pub async fn open(engine: Engine, accounts: i32) -> Self {
+        Self::with_pool(engine, accounts, 8).await
+    }
+
+    pub async fn with_pool(engine: Engine, accounts: i32, pool: u32) -> Self {
+        let test = TestDb::new(engine)
+            .await
+            .expect("the harness gives a database");
+        let mut options = ConnectOptions::new(test.url());
+        options.max_connections(pool).sqlx_logging(false);
+        let db = ResilientConnection::builder()
+            .name(unique_name())
+            .connect(options)
+            .await
+            .expect("connects");
+        for sql in [
+            "CREATE TABLE account (id INTEGER PRIMARY KEY, balance BIGINT NOT NULL CHECK (balance >= 0))",
+            "CREATE TABLE entry (id INTEGER PRIMARY KEY, note VARCHAR(200) NOT NULL UNIQUE)",
+        ] {
+            db.execute_unprepared(sql).await.expect(sql);
+        }
+        for id in 1..=accounts {
+            db.execute_unprepared(&format!("INSERT INTO account VALUES ({id}, 100)"))
+                .await
+                .expect("account");
+        }
+        Self { test, db }
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.test.engine()
+    }
+
+    /// The sum of all balances.
+    pub async fn total(&self) -> i64 {
+        number(
+            &self.db,
+            "SELECT CAST(SUM(balance) AS CHAR) AS n FROM account",
+        )
+        .await
+    }
+
+    pub async fn balance(&self, id: i32) -> i64 {
+        number(
+            &self.db,
+            &format!("SELECT CAST(balance AS CHAR) AS n FROM account WHERE id = {id}"),
+        )
+        .await
+    }
+
+    pub async fn entries(&self) -> i64 {
+        number(&self.db, "SELECT CAST(COUNT(*) AS CHAR) AS n FROM entry").await
+    }
+
+    pub fn metrics(&self) -> resilient_sea_orm::metrics::ConnectionSnapshot {
+        resilient_sea_orm::metrics::global()
+            .snapshot()
+            .connection(self.db.name())
+    }
+}
+
+/// A connection name of one test alone, so that its counters are its own.
+pub fn unique_name() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("bank-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// One number, read outside of any scope.
+pub async fn number(db: &ResilientConnection, sql: &str) -> i64 {
+    let sql = if matches!(db.get_database_backend(), sea_orm::DbBackend::MySql) {
+        sql.to_owned()
+    } else {
+        sql.replace("AS CHAR)", "AS TEXT)")
+    };
+    let row = db
+        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await
+        .expect("query")
+        .expect("a row");
+    row.try_get::<String>("", "n")
+        .expect("text")
+        .trim()
+        .parse()
+        .expect("number")
+}
+
+/// Adds `cents` to one account.
+pub async fn add(db: &ResilientConnection, id: i32, cents: i64) -> Result<()> {
+    db.execute_unprepared(&format!(
+        "UPDATE account SET balance = balance + {cents} WHERE id = {id}"
+    ))
+    .await?;
+    Ok(())
+}
+
+/// Writes one ledger entry.
+pub async fn enter(db: &ResilientConnection, id: i64, note: &str) -> Result<()> {
+    db.execute_unprepared(&format!("INSERT INTO entry VALUES ({id}, '{note}')"))
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The promises, on real engines.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::missing_errors_doc
+)]
+
+mod bank;
+mod basics;

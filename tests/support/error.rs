@@ -1,0 +1,79 @@
+//! What can go wrong in the harness.
+
+use std::sync::Arc;
+
+use crate::locate::{Engine, Missing};
+
+/// Why the harness could not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine is not installed.
+    #[error(transparent)]
+    MissingEngine(#[from] Missing),
+    /// `setpriv`, which ties a server to the life of the tests, is not installed.
+    #[error("`setpriv` was not found; on Debian: apt-get install util-linux")]
+    MissingSetpriv,
+    /// A test asked for an engine that this run leaves out.
+    #[error("{0} is not selected by {variable}", variable = crate::ENGINES_VARIABLE)]
+    NotSelected(Engine),
+    /// `SQLite` was asked for something only a server has.
+    #[error("{engine} has no {what}")]
+    Unsupported {
+        /// The engine that was asked.
+        engine: Engine,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// An environment variable has a value that is not allowed.
+    #[error("{variable}=`{value}`: {problem}")]
+    Setting {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it and what is allowed.
+        problem: String,
+    },
+    /// A server program failed; the text holds the end of its log.
+    #[error("{engine}: {detail}")]
+    Server {
+        /// The engine of the server.
+        engine: Engine,
+        /// What happened.
+        detail: String,
+    },
+    /// The operating system refused something.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// The answer.
+        source: Arc<std::io::Error>,
+    },
+    /// A statement of the harness failed.
+    #[error("database: {0}")]
+    Database(#[from] sea_orm::DbErr),
+    /// Something that was waited for did not happen.
+    #[error("waited {seconds} s in vain for {what}")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        seconds: u64,
+    },
+}
+
+/// Adds to an operating system's answer what was tried.
+pub(crate) trait Context<T> {
+    fn context(self, action: impl FnOnce() -> String) -> Result<T, Error>;
+}
+
+impl<T> Context<T> for std::io::Result<T> {
+    fn context(self, action: impl FnOnce() -> String) -> Result<T, Error> {
+        self.map_err(|source| Error::Io {
+            action: action(),
+            source: Arc::new(source),
+        })
+    }
+}

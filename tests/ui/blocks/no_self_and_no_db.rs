@@ -1,0 +1,15 @@
+use resilient_sea_orm::prelude::*;
+
+struct Repo {
+    db: ResilientConnection,
+}
+
+#[resilient]
+impl Repo {
+    #[resilient]
+    pub async fn open() -> Result<Self> {
+        todo!()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use resilient_sea_orm::prelude::*;
+
+struct Repo {
+    db: ResilientConnection,
+}
+
+#[resilient]
+impl Repo {
+    #[resilient()]
+    pub const fn read(&self) -> Result<u32> {
+        Ok(1)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use resilient_sea_orm::prelude::*;
+
+#[resilient]
+const REPO: u32 = 1;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use resilient_sea_orm::prelude::*;
+
+#[resilient]
+mod repo {}
+
+fn main() {}

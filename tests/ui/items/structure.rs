@@ -1,0 +1,6 @@
+use resilient_sea_orm::prelude::*;
+
+#[resilient]
+pub struct Repo;
+
+fn main() {}

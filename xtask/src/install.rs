@@ -1,0 +1,72 @@
+//! Installs database servers that are missing.
+
+use std::process::Command;
+
+use crate::locate::Engine;
+use crate::step::{Failure, Steps, succeeds};
+
+/// A package may start its service at once; the tests start servers of their own, so that is
+/// forbidden unless the machine has rules of its own about it.
+const SCRIPT: &str = r#"
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q -o DPkg::Lock::Timeout=300 update
+apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"
+"#;
+
+/// Makes sure that the engines are there, or says which packages are missing.
+pub(crate) fn missing(steps: &mut Steps, engines: &[Engine]) -> Result<(), Failure> {
+    let missing = || {
+        engines
+            .iter()
+            .filter_map(|engine| engine.programs().err())
+            .collect::<Vec<_>>()
+    };
+    let found = missing();
+    if found.is_empty() {
+        return Ok(());
+    }
+    for engine in &found {
+        println!("xtask: {engine}");
+    }
+    let packages: Vec<_> = found.iter().map(|engine| engine.package).collect();
+    let mut command = as_root().ok_or_else(|| {
+        Failure::new(format!(
+            "cannot install {packages}: that needs apt-get, and root or sudo without a password. \
+             Install it, or leave it out: cargo xtask test --engine sqlite",
+            packages = packages.join(" and "),
+        ))
+    })?;
+    command
+        .args(["sh", "-euc", SCRIPT, "install"])
+        .args(&packages);
+    steps.run("install", command)?;
+    match missing().first() {
+        None => Ok(()),
+        Some(engine) => Err(Failure::new(format!(
+            "after installing {}: {engine}",
+            engine.package
+        ))),
+    }
+}
+
+/// The start of a command that runs as root, where packages can be installed at all.
+fn as_root() -> Option<Command> {
+    let shell = |script| succeeds("sh", &["-c", script]);
+    if !shell("command -v apt-get") {
+        None
+    } else if shell("[ \"$(id -u)\" = 0 ]") {
+        Some(Command::new("env"))
+    } else if succeeds("sudo", &["-n", "true"]) {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("-n");
+        Some(sudo)
+    } else {
+        None
+    }
+}

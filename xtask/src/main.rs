@@ -1,0 +1,140 @@
+//! Tasks of this workspace: `cargo xtask test`, `cargo xtask lint`, `cargo xtask ci`.
+
+mod install;
+#[allow(
+    unreachable_pub,
+    reason = "public in the test harness, whose file this is"
+)]
+#[path = "../../tests/support/locate.rs"]
+mod locate;
+mod step;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use locate::Engine;
+use step::{Failure, Steps};
+
+/// Linting, testing and documenting build the same crates with the same features, so that each
+/// dependency is built once.
+const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of this workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs all tests: unit, ui, documentation, and every engine. Installs engines that are missing
+    Test(TestArguments),
+    /// Checks formatting, clippy and the documentation
+    Lint,
+    /// Everything the continuous integration checks: lint, then test
+    Ci,
+    /// Checks licences and advisories of the dependencies
+    Deny,
+}
+
+#[derive(clap::Args, Default)]
+struct TestArguments {
+    /// Only this engine (sqlite, postgres, mariadb); may be given several times
+    #[arg(long = "engine", value_name = "ENGINE")]
+    engines: Vec<Engine>,
+    /// Only what needs no database server: unit tests and documentation tests
+    #[arg(long, conflicts_with = "engines")]
+    unit_only: bool,
+    /// Passed on to the test binaries, for instance a part of a test's name
+    #[arg(last = true, value_name = "ARGUMENT")]
+    rest: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let mut steps = Steps::default();
+    let result = match Arguments::parse().task {
+        Task::Test(arguments) => test(&mut steps, &arguments),
+        Task::Lint => lint(&mut steps),
+        Task::Ci => lint(&mut steps).and_then(|()| test(&mut steps, &TestArguments::default())),
+        Task::Deny => deny(&mut steps),
+    };
+    steps.finish(result)
+}
+
+fn lint(steps: &mut Steps) -> Result<(), Failure> {
+    steps.cargo("format", &["fmt", "--all", "--check"], &[])?;
+    let [workspace, features] = EVERYTHING;
+    let clippy = [
+        "clippy",
+        workspace,
+        features,
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    steps.cargo("clippy", &clippy, &[])?;
+    let doc = ["doc", workspace, features, "--no-deps"];
+    steps.cargo("doc", &doc, &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+fn test(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {
+    if arguments.unit_only {
+        return unit(steps, arguments);
+    }
+    let mut engines = arguments.engines.clone();
+    if engines.is_empty() {
+        engines.extend(Engine::ALL);
+    }
+    install::missing(steps, &engines)?;
+
+    let [workspace, features] = EVERYTHING;
+    steps.cargo("build", &["test", workspace, features, "--no-run"], &[])?;
+
+    let mut command = step::cargo(&["test", workspace, features, "--no-fail-fast", "--"]);
+    // Tests carry the name of their engine; see `support::engine_tests`.
+    for engine in Engine::ALL
+        .into_iter()
+        .filter(|engine| !engines.contains(engine))
+    {
+        println!("xtask: leaving out the tests on {engine}");
+        command.arg("--skip").arg(format!("on_{engine}"));
+    }
+    command.args(&arguments.rest);
+    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
+    let mut command = step::beside_xtask("with-servers", &command)?;
+    command.env("RESILIENT_TEST_ENGINES", names.join(","));
+    steps.run("test", command)
+}
+
+fn unit(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {
+    let [workspace, features] = EVERYTHING;
+    let rest = arguments.rest.iter().map(String::as_str);
+    let with = |first: &[&'static str]| {
+        let cargo = first
+            .iter()
+            .copied()
+            .chain(["--no-fail-fast", "--"])
+            .chain(rest.clone());
+        step::cargo(&cargo.collect::<Vec<_>>())
+    };
+    steps.run(
+        "unit tests",
+        with(&["test", workspace, features, "--lib", "--bins"]),
+    )?;
+    steps.run(
+        "documentation tests",
+        with(&["test", workspace, features, "--doc"]),
+    )
+}
+
+fn deny(steps: &mut Steps) -> Result<(), Failure> {
+    if step::succeeds("cargo", &["deny", "--version"]) {
+        return steps.cargo("deny", &["deny", "--all-features", "check"], &[]);
+    }
+    Err(Failure::new(
+        "cargo-deny is not installed: cargo install --locked cargo-deny",
+    ))
+}
