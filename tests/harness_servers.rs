@@ -1,13 +1,14 @@
 //! Tests of the harness: servers and what is left of them.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use support::process::{is_running, tree};
-use support::{Engine, Server, TestDb, TestResult, engine_tests, wait_until};
+use support::{Engine, Server, TestDb, TestResult, connect, engine_tests, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -32,12 +33,7 @@ async fn keeps_data_over_kill_and_restart(engine: Engine) -> TestResult {
             .await?;
         server.kill()?;
         assert_eq!(server.pid(), None);
-        assert!(
-            client
-                .execute_unprepared("INSERT INTO t VALUES (100)")
-                .await
-                .is_err()
-        );
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
         server.restart()?;
         assert_eq!(db.rows("t").await?, round);
         // The first statement on each dead connection may fail.
@@ -59,7 +55,7 @@ async fn stops_in_an_orderly_way(engine: Engine) -> TestResult {
     for stop in [Server::stop, Server::stop_immediate] {
         stop(&server)?;
         stop(&server)?;
-        assert!(db.connect(1).await.is_err());
+        assert!(TcpStream::connect(("127.0.0.1", server.port())).is_err());
         server.restart()?;
         db.connect(2).await?.ping().await?;
     }
@@ -133,7 +129,8 @@ async fn starts_many_servers_at_once(engine: Engine) -> TestResult {
 struct Run {
     child: Child,
     folder: tempfile::TempDir,
-    /// The server, everything below it, and the command.
+    url: String,
+    /// `with-servers`, the server, the command, and everything below them.
     pids: Vec<u32>,
 }
 
@@ -149,31 +146,26 @@ impl Run {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RESILIENT_TEST_")) {
             command.env_remove(name);
         }
+        let script =
+            "echo $$ $RESILIENT_TEST_POSTGRES_URL$RESILIENT_TEST_MARIADB_URL; exec sleep $0";
         let mut child = command
-            .args(["sh", "-c", "echo $$ >&2; exec sleep \"$0\"", seconds])
+            .args(["sh", "-c", script, seconds])
             .env(support::ENGINES_VARIABLE, engine.name())
             .env("TMPDIR", folder.path())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let mut lines = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
-        let server = lines.next().ok_or("no line about the server")??;
-        let server: u32 = server
-            .rsplit_once(' ')
-            .ok_or("no pid")?
-            .1
-            .parse()
-            .map_err(|_| server)?;
-        let command: u32 = lines.next().ok_or("no line of the command")??.parse()?;
-        let mut pids = tree(child.id());
-        assert!(
-            pids.contains(&server) && pids.contains(&command),
-            "{pids:?}"
-        );
-        pids.retain(|&pid| pid != child.id());
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().ok_or("no stdout")?).read_line(&mut line)?;
+        let (command, url) = line.trim().split_once(' ').ok_or("no pid and address")?;
+        let pids = tree(child.id());
+        assert!(pids.contains(&command.parse()?), "{pids:?}");
+        let url = url.to_owned();
         Ok(Self {
             child,
             folder,
+            url,
             pids,
         })
     }
@@ -200,6 +192,27 @@ async fn leaves_nothing_behind_when_killed(engine: Engine) -> TestResult {
     run.child.kill()?;
     run.child.wait()?;
     run.assert_gone().await
+}
+
+/// A session that computes does not look at what happens to its server.
+#[tokio::test]
+async fn leaves_no_busy_session_behind_on_postgres() -> TestResult {
+    let mut run = Run::start(Engine::Postgres, "60")?;
+    let client = connect(&format!("{}postgres", run.url), 1).await?;
+    let query = "SELECT count(*) FROM generate_series(1, 1000000000000)";
+    let busy = tokio::spawn(async move { client.execute_unprepared(query).await });
+    let main = run.child.id();
+    wait_until("a session", LIMIT, async || {
+        Ok(tree(main).len() > run.pids.len())
+    })
+    .await?;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    run.pids = tree(main);
+    run.child.kill()?;
+    run.child.wait()?;
+    run.assert_gone().await?;
+    assert!(busy.await?.is_err());
+    Ok(())
 }
 
 async fn leaves_nothing_behind_at_the_end(engine: Engine) -> TestResult {

@@ -212,7 +212,7 @@ impl fmt::Display for Failure {
             Reason::Database => write!(f, "{fault}")?,
             Reason::Swallowed => write!(
                 f,
-                "the body returned Ok, but an earlier {fault} had already cost it its writes"
+                "the body returned Ok, but an earlier fault had already cost it its writes: {fault}"
             )?,
             Reason::ScopeLost => write!(f, "nothing was sent: the transaction was already lost")?,
             Reason::AttemptTimeout => f.write_str("the attempt took longer than its timeout")?,
@@ -222,22 +222,22 @@ impl fmt::Display for Failure {
             )?,
             Reason::JoinedCallFailed => write!(
                 f,
-                "a call that had joined this transaction failed ({fault}) and its error was \
-                 swallowed"
+                "a call that had joined this transaction failed, and its error was swallowed: \
+                 {fault}"
             )?,
         }
         if let Some(advice) = &self.advice {
             write!(f, ": {advice}")?;
         }
+        // An error outside of any call has no attempts to speak of.
         if let Some(method) = self.method {
-            write!(f, "; in {method}")?;
+            let times = if self.attempts == 1 { "" } else { "s" };
+            write!(
+                f,
+                "; in {method}: {} after {} attempt{times}",
+                self.outcome, self.attempts
+            )?;
         }
-        let times = if self.attempts == 1 { "" } else { "s" };
-        write!(
-            f,
-            "; {} after {} attempt{times}",
-            self.outcome, self.attempts
-        )?;
         match self.stop {
             None | Some(StopReason::NotRetryable | StopReason::LeftToRoot) => {}
             Some(stop) => write!(f, ", {stop}")?,

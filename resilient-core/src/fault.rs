@@ -345,6 +345,13 @@ impl Fault {
         self.effect
     }
 
+    /// The same fault with another effect, where more is known than its code tells.
+    #[must_use]
+    pub fn with_effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
     /// The engine's code: SQLSTATE, error number or extended result code; empty where the
     /// failure did not come from a server.
     pub fn code(&self) -> &str {

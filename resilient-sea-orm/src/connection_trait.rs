@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Runtim
 
 use crate::{
     Error, ResilientConnection, ResilientTransaction, extract, keywords,
-    pool::{Pool, driver_error},
+    pool::Pool,
     session::{Reply, Request, limited},
 };
 
@@ -56,13 +56,22 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
-    match limited(limit, session.send(request)).await {
+    let sent = async {
+        match session.send(request).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                let diagnosed = session.diagnose(&error).await;
+                Err((error, diagnosed))
+            }
+        }
+    };
+    match limited(limit, sent).await {
         Ok(Ok(reply)) => {
             turn.succeeded();
             Ok(reply)
         }
-        Ok(Err(error)) => {
-            turn.failed(driver_error(error.clone()));
+        Ok(Err((error, diagnosed))) => {
+            turn.failed(diagnosed);
             Err(error)
         }
         Err(_) => {

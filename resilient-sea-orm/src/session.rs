@@ -4,7 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use resilient_core::{
-    DriverError,
+    DriverError, Effect,
     driver::{Control, Disposal},
 };
 use sea_orm::{
@@ -86,6 +86,36 @@ impl Session {
                 None => through(db, request).await,
             },
         }
+    }
+}
+
+impl Session {
+    /// What a statement's failure means to the transaction.
+    ///
+    /// SQLite ends a transaction on its own account for some errors (`ON CONFLICT ROLLBACK`, a
+    /// full disk), under the same codes as otherwise. A BEGIN tells: it fails inside one.
+    pub(crate) async fn diagnose(&mut self, error: &DbErr) -> DriverError {
+        let diagnosed = crate::pool::driver_error(error.clone());
+        #[cfg(feature = "sqlx-sqlite")]
+        if let Wire::Sqlite(conn) = &mut self.wire {
+            use sqlx::Executor;
+            let effect = match conn.execute(sqlx::raw_sql("BEGIN")).await {
+                Ok(_) => match conn.execute(sqlx::raw_sql("ROLLBACK")).await {
+                    Ok(_) => Effect::Transaction,
+                    Err(_) => Effect::Unknown,
+                },
+                Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("1") => {
+                    match diagnosed.fault.effect() {
+                        Effect::Transaction => Effect::Statement,
+                        other => other,
+                    }
+                }
+                Err(_) => Effect::Unknown,
+            };
+            let fault = diagnosed.fault.clone().with_effect(effect);
+            return DriverError { fault, ..diagnosed };
+        }
+        diagnosed
     }
 }
 
@@ -330,7 +360,7 @@ impl Engine for sqlx::Sqlite {
 /// Runs `operation` for at most `limit`.
 pub(crate) async fn limited<T>(
     limit: Duration,
-    operation: impl Future<Output = Result<T, DbErr>>,
-) -> Result<Result<T, DbErr>, tokio::time::error::Elapsed> {
+    operation: impl Future<Output = T>,
+) -> Result<T, tokio::time::error::Elapsed> {
     tokio::time::timeout(limit, operation).await
 }

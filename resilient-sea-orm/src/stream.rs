@@ -15,7 +15,7 @@ use crate::{
     Error, ResilientConnection, ResilientTransaction,
     connection_trait::misuse,
     keywords,
-    pool::{Pool, driver_error},
+    pool::Pool,
     session::{Session, Wire},
 };
 
@@ -75,7 +75,13 @@ async fn in_scope(
         match failed {
             None => turn.succeeded(),
             Some(error) => {
-                turn.failed(driver_error(error.clone()));
+                match turn.session() {
+                    Ok(session) => {
+                        let diagnosed = session.diagnose(&error).await;
+                        turn.failed(diagnosed);
+                    }
+                    Err(_) => drop(turn),
+                }
                 yield Err(error);
             }
         }

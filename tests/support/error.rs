@@ -1,11 +1,14 @@
 //! What can go wrong in the harness.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::locate::{Engine, Missing};
 
 /// Why the harness could not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// A test that returns it is reported by its `Debug` form, which is therefore the readable text.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The engine is not installed.
@@ -62,6 +65,12 @@ pub enum Error {
         /// How long.
         seconds: u64,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Adds to an operating system's answer what was tried.

@@ -17,6 +17,7 @@ mod error;
 mod flags;
 mod locate;
 mod observe;
+mod port;
 pub mod process;
 mod run_dir;
 mod server;

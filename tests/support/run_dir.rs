@@ -73,10 +73,17 @@ fn create() -> Result<RunDir, Error> {
 
 /// A shell that waits for the end of this process, however it comes, and then removes the folder.
 /// It notices by its standard input, which nobody else holds.
+///
+/// It also kills what still works in the folder: a `PostgreSQL` session in the middle of a long
+/// computation does not notice that its server was killed.
 fn guard(path: &Path) -> std::io::Result<ChildStdin> {
     let script = r#"
         cat >/dev/null
         for _ in 1 2 3 4 5 6 7 8 9 10; do
+            for cwd in $(find /proc/[0-9]* -maxdepth 1 -name cwd -lname "$1/*"); do
+                cwd=${cwd#/proc/}
+                kill -9 "${cwd%/cwd}"
+            done
             rm -rf "$1"
             [ -e "$1" ] || exit 0
             sleep 0.2

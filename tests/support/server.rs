@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,7 @@ use rustix::process::Signal;
 use crate::error::{Context, Error};
 use crate::flags::flags;
 use crate::locate::Engine;
+use crate::port::{free_port, greets};
 use crate::process::{confined, signal, spawn, tree, wait_gone};
 use crate::run_dir::server_dir;
 use crate::template;
@@ -282,32 +282,4 @@ impl Drop for Server {
         let _ = self.kill();
         let _ = std::fs::remove_dir_all(&self.home);
     }
-}
-
-fn greets(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let greeting =
-        TcpStream::connect_timeout(&address, Duration::from_secs(1)).and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-            let mut start = [0; 5];
-            stream.read_exact(&mut start).map(|()| start)
-        });
-    greeting.is_ok_and(|start| start[4] == 10)
-}
-
-/// A port nobody listens on. It lies below the range from which clients get theirs, so that no
-/// outgoing connection takes it while its server is being restarted.
-fn free_port() -> Result<u16, Error> {
-    use std::hash::{BuildHasher, RandomState};
-    let mut last = None;
-    for attempt in 0..100_u8 {
-        let offset = RandomState::new().hash_one(attempt) % 12_000;
-        let port = 20_000 + u16::try_from(offset).unwrap_or_default();
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => return Ok(port),
-            Err(error) => last = Some(error),
-        }
-    }
-    last.map_or(Ok(0), Err)
-        .context(|| "find a free port".to_owned())
 }

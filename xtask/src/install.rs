@@ -38,7 +38,7 @@ pub(crate) fn missing(steps: &mut Steps, engines: &[Engine]) -> Result<(), Failu
     let mut command = as_root().ok_or_else(|| {
         Failure::new(format!(
             "cannot install {packages}: that needs apt-get, and root or sudo without a password. \
-             Install it, or leave it out: cargo xtask test --engine sqlite",
+             Install what is missing, or leave it out: cargo xtask test --engine sqlite",
             packages = packages.join(" and "),
         ))
     })?;

@@ -1,6 +1,7 @@
 //! Runs commands one after the other, shows each and how long it took.
 
 use std::fmt;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -99,9 +100,10 @@ impl Steps {
 /// A cargo command at the root of the workspace, by the cargo that runs this program.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     command
         .args(arguments)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        .current_dir(own.parent().unwrap_or(own));
     command
 }
 

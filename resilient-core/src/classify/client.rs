@@ -56,11 +56,12 @@ pub(super) fn verdict(report: &ErrorReport<'_>) -> Verdict {
         known => known,
     };
     let verdict = match error {
-        ClientError::Closed | ClientError::Protocol => Verdict::session(K::ConnectionLost),
         ClientError::TimedOut if report.phase == Phase::Connect => {
             Verdict::session(K::ServerUnavailable)
         }
-        ClientError::TimedOut => Verdict::session(K::ConnectionLost),
+        ClientError::Closed | ClientError::Protocol | ClientError::TimedOut => {
+            Verdict::session(K::ConnectionLost)
+        }
         ClientError::Refused => Verdict::session(K::ServerUnavailable),
         ClientError::Tls => Verdict::session(K::Authentication),
         // Nothing was sent: a transaction elsewhere is not touched.

@@ -1,4 +1,4 @@
-//! From a database error to a [`Fault`]: a pure function of what the server said.
+//! From a database error to a [`Fault`](crate::Fault): a pure function of what the server said.
 //!
 //! The verdict (kind and effect) follows from the code and, where one code means several
 //! things, from structured context: the [`Engine`], the severity, the routine, the [`Phase`].
@@ -8,7 +8,7 @@
 //! English one, and a stored value cannot change a verdict.
 //!
 //! There is one table of codes per backend: `PostgreSQL`'s SQLSTATEs (its
-//! Appendix A), MySQL, MariaDB and `TiDB` error numbers (their error references), and `SQLite`
+//! Appendix A), `MySQL`, `MariaDB` and `TiDB` error numbers (their error references), and `SQLite`
 //! result codes (sqlite.org/rescode.html).
 //!
 //! ```
@@ -75,7 +75,7 @@ use crate::fault::{Effect, FaultKind};
 pub enum Backend {
     /// `PostgreSQL` and what speaks its protocol; codes are SQLSTATEs.
     Postgres,
-    /// MySQL, `MariaDB` and what speaks their protocol; codes are error numbers.
+    /// `MySQL`, `MariaDB` and what speaks their protocol; codes are error numbers.
     MySql,
     /// `SQLite`; codes are extended result codes.
     Sqlite,
@@ -123,7 +123,7 @@ pub enum Engine {
     PgBouncer,
     /// `MariaDB`.
     MariaDb,
-    /// Oracle's MySQL and Percona Server.
+    /// Oracle's `MySQL` and Percona Server.
     MySql,
     /// `TiDB`.
     TiDb,

@@ -1,4 +1,4 @@
-//! The table of error numbers: the error references of MySQL and `MariaDB`, `TiDB`'s error
+//! The table of error numbers: the error references of `MySQL` and `MariaDB`, `TiDB`'s error
 //! codes, the client libraries' 2000s and RDS Proxy's 9501.
 //!
 //! The number decides, not the SQLSTATE beside it, which misleads: 1052 (ambiguous column) is
@@ -65,6 +65,7 @@ fn verdict(number: u32, report: &ErrorReport<'_>) -> Verdict {
         1030 => return engine_error(report.message),
         1297 => return temporary_error(report.message),
         4060 if maria(report) => return Verdict::transaction(K::PendingRollback), // MyRocks
+        8024 | 8229 => return Verdict::transaction(K::PendingRollback), // TiDB: its locks expired
         1399 if report.message.contains("ROLLBACK ONLY") => return Verdict::transaction(K::Other),
         1402 => return Verdict::transaction(K::Other), // XA_RBROLLBACK
 
@@ -214,7 +215,10 @@ fn verdict(number: u32, report: &ErrorReport<'_>) -> Verdict {
 /// Whether a number of the 4000s, where the two number spaces overlap, is `MariaDB`'s: unless
 /// the report says that the server is another one.
 fn maria(report: &ErrorReport<'_>) -> bool {
-    !report.from_engine(&[Engine::MySql, Engine::TiDb, Engine::Aurora])
+    !matches!(
+        report.engine,
+        Some(Engine::MySql | Engine::TiDb | Engine::Aurora)
+    )
 }
 
 /// For numbers without a line of their own: only the SQLSTATEs that cannot mislead.
@@ -229,7 +233,7 @@ fn by_sqlstate(report: &ErrorReport<'_>) -> Verdict {
     }
 }
 
-/// 4025: `MariaDB`'s check constraint (23000), or MySQL's AUTOEXTEND_SIZE out of range.
+/// 4025: `MariaDB`'s check constraint (23000), or `MySQL`'s `AUTOEXTEND_SIZE` out of range.
 fn constraint_failed(report: &ErrorReport<'_>) -> Verdict {
     Verdict::statement(match report.sqlstate {
         Some("23000") => K::Check,
@@ -238,7 +242,7 @@ fn constraint_failed(report: &ErrorReport<'_>) -> Verdict {
     })
 }
 
-/// 4031: MySQL ended an idle session, or a trigger that `MariaDB` was told of does not exist.
+/// 4031: `MySQL` ended an idle session, or a trigger that `MariaDB` was told of does not exist.
 fn inactivity(report: &ErrorReport<'_>) -> Verdict {
     if report.engine == Some(Engine::MariaDb) {
         Verdict::statement(K::UndefinedObject)
@@ -248,7 +252,7 @@ fn inactivity(report: &ErrorReport<'_>) -> Verdict {
 }
 
 /// 1020: a row changed after it was read. `MariaDB` with `innodb_snapshot_isolation` rolls the
-/// transaction back; MySQL does not.
+/// transaction back; `MySQL` does not.
 fn record_changed(report: &ErrorReport<'_>) -> Verdict {
     if maria(report) {
         Verdict::transaction(K::SerializationFailure)
@@ -278,7 +282,7 @@ fn unknown_command(report: &ErrorReport<'_>) -> Verdict {
     }
 }
 
-/// 1105: what has no number of its own, in texts that are never translated. XPath errors quote
+/// 1105: what has no number of its own, in texts that are never translated. Errors in XPATH expressions quote
 /// data under it, but begin and end otherwise.
 fn unknown_error(text: &str) -> Verdict {
     if text.ends_with("execution result undetermined") {

@@ -75,7 +75,6 @@ fn rolled_back(report: &ErrorReport<'_>) -> bool {
 /// The table. Class first, then the rest of the code; a class's last line is its default.
 #[expect(
     clippy::match_same_arms,
-    clippy::too_many_lines,
     reason = "a table in the order of the classes, with a reason on each line"
 )]
 fn kind(report: &ErrorReport<'_>) -> K {
@@ -254,9 +253,8 @@ fn pgbouncer(text: &str) -> Option<K> {
             "client_login_timeout",
             "server is down",
             "the database system is",
-        ]) {
-            K::ServerUnavailable
-        } else if starts(&["database \""]) && text.ends_with("is disabled") {
+        ]) || (starts(&["database \""]) && text.ends_with("is disabled"))
+        {
             K::ServerUnavailable
         } else if starts(&["no such database"])
             || (starts(&["database \""]) && text.ends_with("does not exist"))
@@ -286,10 +284,13 @@ fn pgbouncer(text: &str) -> Option<K> {
             "SSL required",
             "TLS required",
             "login rejected",
-        ]) || text.contains("authentication failed")
+        ]) || text.ends_with("authentication failed")
+            || text.starts_with("password authentication failed")
             || text.ends_with("auth failed")
         {
             K::Authentication
+        } else if starts(&["prepared statement"]) {
+            K::StalePlan
         } else if starts(&["out of memory", "no memory"]) {
             K::ResourceExhausted
         } else if starts(&["unsupported startup parameter", "unsupported protocol"]) {

@@ -41,7 +41,7 @@ pub struct ErrorReport<'a> {
 impl<'a> ErrorReport<'a> {
     /// An error that the server reported.
     ///
-    /// `code` is the SQLSTATE for `PostgreSQL`, the error number in decimal for MySQL and
+    /// `code` is the SQLSTATE for `PostgreSQL`, the error number in decimal for `MySQL` and
     /// `MariaDB`, the extended result code in decimal for `SQLite`. An empty `code` is an error
     /// of the client side of which only the text is known; where more is known, use
     /// [`client`](Self::client).
@@ -80,7 +80,7 @@ impl<'a> ErrorReport<'a> {
 
     /// The table's name, from its own field of the protocol or otherwise known.
     ///
-    /// On MySQL and `SQLite` it also settles where a table's name ends in `a.b.c`.
+    /// On `MySQL` and `SQLite` it also settles where a table's name ends in `a.b.c`.
     pub const fn table(mut self, name: &'a str) -> Self {
         self.table = Some(name);
         self
@@ -104,7 +104,7 @@ impl<'a> ErrorReport<'a> {
         self
     }
 
-    /// The SQLSTATE that MySQL and `MariaDB` send beside the number.
+    /// The SQLSTATE that `MySQL` and `MariaDB` send beside the number.
     pub const fn sqlstate(mut self, sqlstate: &'a str) -> Self {
         self.sqlstate = Some(sqlstate);
         self
@@ -137,7 +137,7 @@ impl<'a> ErrorReport<'a> {
     }
 
     /// Whether the engine says, *after* the error, that the transaction is still open
-    /// (`sqlite3_get_autocommit`, MySQL's status flags).
+    /// (`sqlite3_get_autocommit`, `MySQL`'s status flags).
     ///
     /// It settles what codes leave open: `RAISE(ROLLBACK)` and `INSERT OR ROLLBACK` on
     /// `SQLite`, a 1205 under `innodb_rollback_on_timeout`.
@@ -184,11 +184,6 @@ impl<'a> ErrorReport<'a> {
             }
             _ => effect,
         }
-    }
-
-    /// Whether the report names one of these engines.
-    pub(super) fn from_engine(&self, engines: &[Engine]) -> bool {
-        self.engine.is_some_and(|engine| engines.contains(&engine))
     }
 }
 

@@ -1,4 +1,4 @@
-//! MySQL and its relatives have no fields: names stand in the text, in quotes that the value
+//! `MySQL` and its relatives have no fields: names stand in the text, in quotes that the value
 //! beside them may contain too, and the text may be in any of thirty languages.
 
 use super::super::{Engine, ErrorReport};
@@ -76,7 +76,7 @@ fn duplicate_key(text: &str) -> Option<&str> {
     name.strip_suffix('\'')
 }
 
-/// A key's name, without the table that MySQL 8.0.19 and `TiDB` put before it.
+/// A key's name, without the table that `MySQL` 8.0.19 and `TiDB` put before it.
 ///
 /// `a.b.c` is taken for the key `b.c` of table `a`: unless the table is known, a dot in the
 /// name of an index is likelier than one in the name of a table. `MariaDB` prints no table.

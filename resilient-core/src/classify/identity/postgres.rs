@@ -89,7 +89,6 @@ fn key(inner: &str) -> Option<(Vec<String>, bool)> {
     for (at, c) in inner.char_indices() {
         match (quote, c) {
             (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') if depth > 0 => depth -= 1,
@@ -101,7 +100,7 @@ fn key(inner: &str) -> Option<(Vec<String>, bool)> {
                 items.push(unquoted(&inner[start..at]));
                 start = at + 1;
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     None
