@@ -2,9 +2,10 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -16,8 +17,15 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current instant.
     fn now(&self) -> Instant;
 
-    /// Completes after `duration`. Dropping it cancels the wait.
+    /// Completes after `duration`: a pause, in which the caller waits for nothing else.
+    /// Dropping it cancels the wait.
     fn sleep(&self, duration: Duration) -> Sleep;
+
+    /// Completes after `duration`, beside something that is expected to come first: a time
+    /// limit. The same as [`Clock::sleep`] unless a clock tells them apart.
+    fn alarm(&self, duration: Duration) -> Sleep {
+        self.sleep(duration)
+    }
 }
 
 /// Tokio's clock; the default.
@@ -34,7 +42,8 @@ impl Clock for TokioClock {
     }
 }
 
-/// A clock for tests: a sleep ends at once and moves the clock by its length.
+/// A clock for tests: a sleep ends at once and moves the clock by its length; a time limit is
+/// reached when sleeps, or the test, have moved the clock that far.
 ///
 /// Clones share one time, so a test keeps a clone and reads what was slept.
 #[derive(Clone, Debug)]
@@ -44,6 +53,15 @@ pub struct FakeClock(Arc<Mutex<FakeTime>>);
 struct FakeTime {
     now: Instant,
     slept: Vec<Duration>,
+    waiting: Vec<Waker>,
+}
+
+impl FakeTime {
+    fn advance(&mut self, by: Duration) {
+        self.now += by;
+        // Each looks for itself whether its time has come.
+        self.waiting.drain(..).for_each(Waker::wake);
+    }
 }
 
 impl FakeClock {
@@ -52,12 +70,13 @@ impl FakeClock {
         Self(Arc::new(Mutex::new(FakeTime {
             now: Instant::now(),
             slept: Vec::new(),
+            waiting: Vec::new(),
         })))
     }
 
     /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
-        self.lock().now += by;
+        self.lock().advance(by);
     }
 
     /// Every sleep so far, in order.
@@ -65,7 +84,7 @@ impl FakeClock {
         self.lock().slept.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, FakeTime> {
+    fn lock(&self) -> MutexGuard<'_, FakeTime> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,9 +104,22 @@ impl Clock for FakeClock {
         let clock = self.clone();
         Box::pin(async move {
             let mut time = clock.lock();
-            time.now += duration;
             time.slept.push(duration);
+            time.advance(duration);
         })
+    }
+
+    fn alarm(&self, duration: Duration) -> Sleep {
+        let clock = self.clone();
+        let end = clock.now() + duration;
+        Box::pin(poll_fn(move |cx| {
+            let mut time = clock.lock();
+            if time.now >= end {
+                return Poll::Ready(());
+            }
+            time.waiting.push(cx.waker().clone());
+            Poll::Pending
+        }))
     }
 }
 

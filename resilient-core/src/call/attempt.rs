@@ -79,7 +79,7 @@ impl<D: Database> Attempt<D> {
             return frame.enter(body).await;
         };
         let timed = async {
-            let mut up = self.db.context().clock.sleep(*limit);
+            let mut up = self.db.context().clock.alarm(*limit);
             let mut body = pin!(body);
             std::future::poll_fn(|cx| {
                 if let Poll::Ready(result) = body.as_mut().poll(cx) {

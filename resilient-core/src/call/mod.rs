@@ -423,7 +423,8 @@ where
 {
     loop {
         let attempt = call.begin().await.map_err(E::from)?;
-        let result = attempt.run(body()).await;
+        // The closure itself runs inside the scope too.
+        let result = attempt.run(async { body().await }).await;
         if let Step::Done(result) = call.settle(attempt, result).await {
             return result;
         }

@@ -218,7 +218,7 @@ pub(super) async fn limited<D: Database>(
     steps: &[Control],
 ) -> Result<(), DriverError> {
     let context = db.context();
-    let silence = context.clock.sleep(context.limits().control);
+    let silence = context.clock.alarm(context.limits().control);
     let mut sent = std::pin::pin!(session.control(steps));
     let mut silence = std::pin::pin!(silence);
     std::future::poll_fn(|cx| {

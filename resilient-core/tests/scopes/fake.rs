@@ -1,0 +1,168 @@
+//! A database of nothing but a transaction state: it records what it is told, answers after a
+//! poll or two, and fails where a test says so.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use resilient_core::{
+    CallOptions, DriverError, Effect, Failure, Fault, FaultKind, IsolationLevel,
+    call::Call,
+    driver::{Context, Control, Database, Disposal, Session},
+    metrics,
+    policy::{Delay, RetryPolicy},
+    scope::{Place, current},
+    time::FakeClock,
+};
+
+/// What the test looks at afterwards.
+#[derive(Debug, Default)]
+pub struct Server {
+    /// Control statements and "work", in the order of their arrival.
+    pub log: Vec<String>,
+    /// Sessions that are checked out.
+    pub busy: i32,
+    /// Answers to come: `None` is success; when empty, everything succeeds.
+    pub faults: VecDeque<Option<Fault>>,
+}
+
+#[derive(Debug)]
+pub struct FakeDb {
+    pub server: Arc<Mutex<Server>>,
+    pub clock: FakeClock,
+    context: Context,
+}
+
+impl FakeDb {
+    pub fn new() -> Arc<Self> {
+        Self::with(RetryPolicy::new().delay(Delay::fixed(Duration::from_millis(10))))
+    }
+
+    pub fn with(policy: RetryPolicy) -> Arc<Self> {
+        let clock = FakeClock::new();
+        Arc::new(Self {
+            server: Arc::default(),
+            context: Context::new("fake", IsolationLevel::ReadCommitted)
+                .with_policy(policy)
+                .with_clock(Arc::new(clock.clone())),
+            clock,
+        })
+    }
+
+    pub fn call(self: &Arc<Self>, options: CallOptions) -> Call<Self> {
+        Call::new(Arc::clone(self), metrics::global().method("fake"), options)
+    }
+
+    /// The next exchanges fail with these faults.
+    pub fn fail(&self, faults: impl IntoIterator<Item = Option<(FaultKind, Effect)>>) {
+        let faults = faults.into_iter().map(|f| f.map(|(k, e)| Fault::new(k, e)));
+        self.server.lock().unwrap().faults.extend(faults);
+    }
+
+    /// Sends one statement to wherever the running task stands.
+    pub async fn work(&self) -> Result<(), Error> {
+        let Place::Scope(scope) = current(self) else {
+            return Ok(());
+        };
+        let mut turn = scope.turn(false).await?;
+        match turn.session()?.exchange("work").await {
+            Ok(()) => {
+                turn.succeeded();
+                Ok(())
+            }
+            Err(error) => {
+                turn.failed(error.clone());
+                Err(Failure::database(error).into())
+            }
+        }
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.server.lock().unwrap().log.clone()
+    }
+}
+
+impl Database for FakeDb {
+    type Session = FakeSession;
+    type Error = Error;
+
+    async fn acquire(&self) -> Result<FakeSession, DriverError> {
+        tokio::task::yield_now().await;
+        self.server.lock().unwrap().busy += 1;
+        Ok(FakeSession {
+            server: Arc::clone(&self.server),
+            open: false,
+        })
+    }
+
+    fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+#[derive(Debug)]
+pub struct FakeSession {
+    server: Arc<Mutex<Server>>,
+    open: bool,
+}
+
+impl FakeSession {
+    pub async fn exchange(&mut self, text: &str) -> Result<(), DriverError> {
+        let answer = {
+            let mut server = self.server.lock().unwrap();
+            server.log.push(text.to_owned());
+            server.faults.pop_front().flatten()
+        };
+        // The server has it; the answer is on its way.
+        tokio::task::yield_now().await;
+        match answer {
+            None => Ok(()),
+            Some(fault) => Err(fault.into()),
+        }
+    }
+}
+
+impl Session for FakeSession {
+    async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+        for step in steps {
+            let text = match step {
+                Control::Begin(_) => "begin".to_owned(),
+                Control::Savepoint(n) => format!("savepoint {n}"),
+                Control::Release(n) => format!("release {n}"),
+                Control::RollbackTo(n) => format!("rollback to {n}"),
+                Control::Commit => "commit".to_owned(),
+                Control::Rollback => "rollback".to_owned(),
+            };
+            let begin = matches!(step, Control::Begin(_));
+            assert!(!(begin && self.open), "BEGIN inside a transaction");
+            self.exchange(&text).await?;
+            self.open = match step {
+                Control::Commit | Control::Rollback => false,
+                _ => self.open || begin,
+            };
+        }
+        Ok(())
+    }
+
+    fn dispose(self, how: Disposal) {
+        assert!(
+            how != Disposal::Clean || !self.open,
+            "a session went back to the pool with its transaction open"
+        );
+        let mut server = self.server.lock().unwrap();
+        server.busy -= 1;
+        server.log.push(format!("{how:?}").to_lowercase());
+    }
+}
+
+/// What calls on the fake database fail with.
+#[derive(Debug)]
+pub struct Error(pub Failure);
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self(failure)
+    }
+}

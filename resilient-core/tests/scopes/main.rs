@@ -1,0 +1,6 @@
+//! Scopes and the attempt loop on a database that lives in memory and fails on request.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod attempts;
+mod cancellation;
+mod fake;
