@@ -87,7 +87,7 @@ pub async fn swallowed_error(db: &ResilientConnection) -> Result<bool> {
         DbBackend::Postgres => "INSERT INTO quickstart_account VALUES (1, 0)",
         _ => "INSERT OR ROLLBACK INTO quickstart_account VALUES (1, 0)",
     };
-    let result = tokio::time::timeout(Duration::from_secs(60), accounts.careless(lose)).await;
+    let result = tokio::time::timeout(Duration::from_mins(1), accounts.careless(lose)).await;
     blocker.rollback().await?;
     match result {
         Ok(Err(error)) => {

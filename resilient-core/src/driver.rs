@@ -131,7 +131,7 @@ pub struct WireLimits {
 impl Default for WireLimits {
     fn default() -> Self {
         Self {
-            statement: Duration::from_secs(300),
+            statement: Duration::from_mins(5),
             control: Duration::from_secs(30),
         }
     }

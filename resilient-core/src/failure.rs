@@ -16,7 +16,7 @@ pub struct DriverError {
     /// The error itself.
     pub source: Option<Source>,
     /// What the server cannot know: why this happened here and what to do about it.
-    pub advice: Option<String>,
+    pub advice: Option<Box<str>>,
 }
 
 impl DriverError {
@@ -31,7 +31,7 @@ impl DriverError {
 
     /// Adds what the server cannot know.
     #[must_use]
-    pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
+    pub fn with_advice(mut self, advice: impl Into<Box<str>>) -> Self {
         self.advice = Some(advice.into());
         self
     }
@@ -76,21 +76,26 @@ pub enum Reason {
 /// Why a call did not succeed, and what became of its work.
 #[derive(Clone, Debug)]
 pub struct Failure {
+    /// Boxed, as a failure travels through many results on its way.
+    pub(crate) inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Inner {
     pub(crate) reason: Reason,
     pub(crate) fault: Fault,
     pub(crate) source: Option<Source>,
-    pub(crate) advice: Option<String>,
+    pub(crate) advice: Option<Box<str>>,
     pub(crate) outcome: Outcome,
     pub(crate) attempts: u32,
     pub(crate) method: Option<&'static str>,
     pub(crate) stop: Option<StopReason>,
-    pub(crate) rollback: Option<Box<DriverError>>,
 }
 
 impl Failure {
     /// A failure that the database or its driver reported.
     pub fn database(error: DriverError) -> Self {
-        Self {
+        let inner = Inner {
             reason: Reason::Database,
             fault: error.fault,
             source: error.source,
@@ -99,14 +104,16 @@ impl Failure {
             attempts: 1,
             method: None,
             stop: None,
-            rollback: None,
+        };
+        Self {
+            inner: Box::new(inner),
         }
     }
 
     /// A failure of the given kind that no server reported.
     pub fn local(reason: Reason, kind: FaultKind, effect: Effect) -> Self {
         let mut failure = Self::database(Fault::new(kind, effect).into());
-        failure.reason = reason;
+        failure.inner.reason = reason;
         failure
     }
 
@@ -117,7 +124,7 @@ impl Failure {
             FaultKind::Other,
             Effect::Statement,
         );
-        failure.outcome = Outcome::NotSent;
+        failure.inner.outcome = Outcome::NotSent;
         failure
     }
 
@@ -128,14 +135,14 @@ impl Failure {
             FaultKind::Other,
             Effect::Statement,
         );
-        failure.source = source;
+        failure.inner.source = source;
         failure
     }
 
     /// The same failure with another outcome.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
-        self.outcome = outcome;
+        self.inner.outcome = outcome;
         self
     }
 
@@ -148,56 +155,51 @@ impl Failure {
         outcome: Outcome,
         stop: Option<StopReason>,
     ) -> Self {
-        self.method = Some(method);
-        self.attempts = attempts;
-        self.outcome = outcome;
-        self.stop = stop;
+        self.inner.method = Some(method);
+        self.inner.attempts = attempts;
+        self.inner.outcome = outcome;
+        self.inner.stop = stop;
         self
     }
 
     /// The kind of failure.
     pub fn kind(&self) -> FaultKind {
-        self.fault.kind()
+        self.inner.fault.kind()
     }
 
     /// The classified fault.
     pub fn fault(&self) -> &Fault {
-        &self.fault
+        &self.inner.fault
     }
 
     /// What led to it.
     pub fn reason(&self) -> &Reason {
-        &self.reason
+        &self.inner.reason
     }
 
     /// What became of the work.
     pub fn outcome(&self) -> Outcome {
-        self.outcome
+        self.inner.outcome
     }
 
     /// How often the body ran, at least 1.
     pub fn attempts(&self) -> u32 {
-        self.attempts
+        self.inner.attempts
     }
 
     /// Why it was not tried again, once that is decided.
     pub fn stop_reason(&self) -> Option<StopReason> {
-        self.stop
+        self.inner.stop
     }
 
     /// The method that failed, `Type::method`.
     pub fn method(&self) -> Option<&'static str> {
-        self.method
+        self.inner.method
     }
 
     /// The driver's error.
     pub fn source(&self) -> Option<&Source> {
-        self.source.as_ref()
-    }
-
-    /// The error of a rollback that failed after this.
-    pub fn rollback_error(&self) -> Option<&DriverError> {
-        self.rollback.as_deref()
+        self.inner.source.as_ref()
     }
 }
 
@@ -205,8 +207,8 @@ impl Failure {
 /// contain user data; that is in [`Failure::source`].
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fault = &self.fault;
-        match &self.reason {
+        let fault = &self.inner.fault;
+        match &self.inner.reason {
             Reason::Misuse(text) | Reason::Application(text) => f.write_str(text)?,
             Reason::Propagation(text) => f.write_str(text)?,
             Reason::Database => write!(f, "{fault}")?,
@@ -226,24 +228,21 @@ impl fmt::Display for Failure {
                  {fault}"
             )?,
         }
-        if let Some(advice) = &self.advice {
+        if let Some(advice) = &self.inner.advice {
             write!(f, ": {advice}")?;
         }
         // An error outside of any call has no attempts to speak of.
-        if let Some(method) = self.method {
-            let times = if self.attempts == 1 { "" } else { "s" };
+        if let Some(method) = self.inner.method {
+            let times = if self.inner.attempts == 1 { "" } else { "s" };
             write!(
                 f,
                 "; in {method}: {} after {} attempt{times}",
-                self.outcome, self.attempts
+                self.inner.outcome, self.inner.attempts
             )?;
         }
-        match self.stop {
+        match self.inner.stop {
             None | Some(StopReason::NotRetryable | StopReason::LeftToRoot) => {}
             Some(stop) => write!(f, ", {stop}")?,
-        }
-        if self.rollback.is_some() {
-            f.write_str("; the rollback failed too")?;
         }
         Ok(())
     }

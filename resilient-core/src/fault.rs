@@ -309,8 +309,15 @@ impl fmt::Debug for FaultSet {
 /// makes of an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    pub(crate) kind: FaultKind,
-    pub(crate) effect: Effect,
+    kind: FaultKind,
+    effect: Effect,
+    /// Boxed, as a fault travels through many results on its way.
+    identity: Option<Box<Identity>>,
+}
+
+/// What the engine said about a fault beside its kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
     pub(crate) code: String,
     pub(crate) constraint: Option<String>,
     pub(crate) table: Option<String>,
@@ -323,11 +330,23 @@ impl Fault {
         Self {
             kind,
             effect,
-            code: String::new(),
-            constraint: None,
-            table: None,
-            columns: Vec::new(),
+            identity: None,
         }
+    }
+
+    pub(crate) fn reported(kind: FaultKind, effect: Effect, identity: Identity) -> Self {
+        Self {
+            kind,
+            effect,
+            identity: Some(Box::new(identity)),
+        }
+    }
+
+    /// The same fault as a COMMIT that was never answered.
+    pub(crate) fn unanswered_commit(mut self) -> Self {
+        self.kind = FaultKind::CommitUnknown;
+        self.effect = Effect::Unknown;
+        self
     }
 
     /// The kind of failure.
@@ -355,22 +374,22 @@ impl Fault {
     /// The engine's code: SQLSTATE, error number or extended result code; empty where the
     /// failure did not come from a server.
     pub fn code(&self) -> &str {
-        &self.code
+        self.identity.as_ref().map_or("", |i| &i.code)
     }
 
     /// The violated constraint's name, where the engine gave one.
     pub fn constraint(&self) -> Option<&str> {
-        self.constraint.as_deref()
+        self.identity.as_ref()?.constraint.as_deref()
     }
 
     /// The table, where the engine gave one.
     pub fn table(&self) -> Option<&str> {
-        self.table.as_deref()
+        self.identity.as_ref()?.table.as_deref()
     }
 
     /// The columns, in the constraint's order; empty where the engine did not name them.
     pub fn columns(&self) -> &[String] {
-        &self.columns
+        self.identity.as_ref().map_or(&[], |i| &i.columns)
     }
 
     /// Whether a retry can heal it.
@@ -383,17 +402,17 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.as_str())?;
-        if !self.code.is_empty() {
-            write!(f, " ({})", self.code)?;
+        if !self.code().is_empty() {
+            write!(f, " ({})", self.code())?;
         }
-        if let Some(constraint) = &self.constraint {
+        if let Some(constraint) = self.constraint() {
             write!(f, " on constraint {constraint:?}")?;
         }
-        if let Some(table) = &self.table {
+        if let Some(table) = self.table() {
             write!(f, " of table {table:?}")?;
         }
-        if !self.columns.is_empty() {
-            write!(f, " ({})", self.columns.join(", "))?;
+        if !self.columns().is_empty() {
+            write!(f, " ({})", self.columns().join(", "))?;
         }
         Ok(())
     }

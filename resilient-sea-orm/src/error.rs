@@ -103,10 +103,7 @@ impl Error {
     /// The error of a rollback that failed after this one. The work is undone all the same, as
     /// the session was given up.
     pub fn rollback_error(&self) -> Option<&DriverError> {
-        match self.ended() {
-            Some((status, _)) => status.rollback_error(),
-            None => self.0.failure.rollback_error(),
-        }
+        self.ended()?.0.rollback_error()
     }
 
     /// SeaORM's error underneath, if there is one.

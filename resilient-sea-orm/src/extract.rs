@@ -20,6 +20,8 @@ pub fn classify(error: &DbErr) -> Option<Fault> {
     }
 }
 
+#[cfg(feature = "sqlx-sqlite")]
+pub(crate) use imp::fault_with;
 pub(crate) use imp::{carried, fault};
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use imp::{fault_at_connect, sqlx_fault};
@@ -48,33 +50,39 @@ mod imp {
     }
 
     pub(crate) fn fault(error: &DbErr) -> Option<Fault> {
-        at_phase(error, Phase::Statement)
+        fault_in(error, Phase::Statement, None)
     }
 
     /// The fault of an attempt to connect.
     pub(crate) fn fault_at_connect(error: &DbErr) -> Option<Fault> {
-        at_phase(error, Phase::Connect)
+        fault_in(error, Phase::Connect, None)
     }
 
-    fn at_phase(error: &DbErr, phase: Phase) -> Option<Fault> {
+    /// The fault of a statement after which the engine was asked for its transaction.
+    #[cfg(feature = "sqlx-sqlite")]
+    pub(crate) fn fault_with(error: &DbErr, transaction_open: bool) -> Option<Fault> {
+        fault_in(error, Phase::Statement, Some(transaction_open))
+    }
+
+    fn fault_in(error: &DbErr, phase: Phase, open: Option<bool>) -> Option<Fault> {
         match error {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => {
-                Some(sqlx_fault(&sqlx::Error::PoolTimedOut, phase))
+                Some(sqlx_fault(&sqlx::Error::PoolTimedOut, phase, open))
             }
             DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => {
-                Some(sqlx_fault(&sqlx::Error::PoolClosed, phase))
+                Some(sqlx_fault(&sqlx::Error::PoolClosed, phase, open))
             }
             DbErr::Conn(RuntimeErr::SqlxError(e))
             | DbErr::Exec(RuntimeErr::SqlxError(e))
-            | DbErr::Query(RuntimeErr::SqlxError(e)) => Some(sqlx_fault(e, phase)),
+            | DbErr::Query(RuntimeErr::SqlxError(e)) => Some(sqlx_fault(e, phase, open)),
             _ => None,
         }
     }
 
     /// The fault behind an sqlx error.
-    pub(crate) fn sqlx_fault(error: &sqlx::Error, phase: Phase) -> Fault {
+    pub(crate) fn sqlx_fault(error: &sqlx::Error, phase: Phase, open: Option<bool>) -> Fault {
         let client = match error {
-            sqlx::Error::Database(e) => return database(e.as_ref(), phase),
+            sqlx::Error::Database(e) => return database(e.as_ref(), phase, open),
             sqlx::Error::Io(e) => ClientError::from(e.kind()),
             sqlx::Error::Tls(_) => ClientError::Tls,
             sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => ClientError::Protocol,
@@ -89,7 +97,7 @@ mod imp {
             .classify()
     }
 
-    fn database(error: &dyn sqlx::error::DatabaseError, phase: Phase) -> Fault {
+    fn database(error: &dyn sqlx::error::DatabaseError, phase: Phase, open: Option<bool>) -> Fault {
         #[cfg(feature = "sqlx-postgres")]
         if let Some(e) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
             let mut report =
@@ -125,9 +133,11 @@ mod imp {
             return report.classify();
         }
         let code = error.code().unwrap_or_default();
-        ErrorReport::new(Backend::Sqlite, &code, error.message())
-            .phase(phase)
-            .classify()
+        let report = ErrorReport::new(Backend::Sqlite, &code, error.message()).phase(phase);
+        match open {
+            Some(open) => report.transaction_open(open).classify(),
+            None => report.classify(),
+        }
     }
 
     #[cfg(feature = "sqlx-postgres")]

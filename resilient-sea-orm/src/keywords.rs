@@ -52,8 +52,8 @@ fn skip_blank(mut text: &str) -> &str {
 
 /// What follows the statement's semicolon.
 fn skip_statement(text: &str) -> &str {
-    let mut chars = text.char_indices();
-    while let Some((i, c)) = chars.next() {
+    let chars = text.char_indices();
+    for (i, c) in chars {
         let rest = &text[i..];
         let skipped = match c {
             ';' => return &rest[1..],

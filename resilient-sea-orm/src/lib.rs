@@ -52,3 +52,8 @@ pub use sea_orm::IsolationLevel;
 pub use stream::ResilientStream;
 pub use transact::TransactOptions;
 pub use transaction::ResilientTransaction;
+
+/// Compiles and runs the README's example.
+#[cfg(all(doctest, feature = "macros", feature = "sqlx-sqlite"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -42,7 +42,7 @@ impl Database for Pool {
                 Wire::Sqlite(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
             }
             DatabaseConnectionType::Disconnected => {
-                return Err(driver_error(DbErr::Conn(sea_orm::RuntimeErr::Internal(
+                return Err(driver_error(&DbErr::Conn(sea_orm::RuntimeErr::Internal(
                     "Disconnected".to_owned(),
                 ))));
             }
@@ -84,7 +84,11 @@ fn unknown() -> Fault {
 }
 
 /// A driver error from one of SeaORM's.
-pub(crate) fn driver_error(error: DbErr) -> DriverError {
-    let fault = extract::fault(&error).unwrap_or_else(unknown);
-    DriverError::new(fault, error)
+pub(crate) fn driver_error(error: &DbErr) -> DriverError {
+    or_unknown(extract::fault(error), error)
+}
+
+/// The same with a verdict, where there is one.
+pub(crate) fn or_unknown(fault: Option<Fault>, error: &DbErr) -> DriverError {
+    DriverError::new(fault.unwrap_or_else(unknown), error.clone())
 }

@@ -95,27 +95,25 @@ impl Session {
     /// SQLite ends a transaction on its own account for some errors (`ON CONFLICT ROLLBACK`, a
     /// full disk), under the same codes as otherwise. A BEGIN tells: it fails inside one.
     pub(crate) async fn diagnose(&mut self, error: &DbErr) -> DriverError {
-        let diagnosed = crate::pool::driver_error(error.clone());
         #[cfg(feature = "sqlx-sqlite")]
         if let Wire::Sqlite(conn) = &mut self.wire {
             use sqlx::Executor;
-            let effect = match conn.execute(sqlx::raw_sql("BEGIN")).await {
-                Ok(_) => match conn.execute(sqlx::raw_sql("ROLLBACK")).await {
-                    Ok(_) => Effect::Transaction,
-                    Err(_) => Effect::Unknown,
-                },
-                Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("1") => {
-                    match diagnosed.fault.effect() {
-                        Effect::Transaction => Effect::Statement,
-                        other => other,
-                    }
-                }
-                Err(_) => Effect::Unknown,
+            let open = match conn.execute(sqlx::raw_sql("BEGIN")).await {
+                Ok(_) => conn
+                    .execute(sqlx::raw_sql("ROLLBACK"))
+                    .await
+                    .map(|_| false)
+                    .ok(),
+                Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("1") => Some(true),
+                Err(_) => None,
             };
-            let fault = diagnosed.fault.clone().with_effect(effect);
-            return DriverError { fault, ..diagnosed };
+            let fault = match open {
+                Some(open) => crate::extract::fault_with(error, open),
+                None => crate::extract::fault(error).map(|f| f.with_effect(Effect::Unknown)),
+            };
+            return crate::pool::or_unknown(fault, error);
         }
-        diagnosed
+        crate::pool::or_unknown(crate::extract::fault(error), error)
     }
 }
 
@@ -206,7 +204,7 @@ where
         } else {
             resilient_core::classify::Phase::Statement
         };
-        let fault = crate::extract::sqlx_fault(&error, phase);
+        let fault = crate::extract::sqlx_fault(&error, phase, None);
         DriverError::new(fault, query_err(error))
     })
 }
@@ -269,7 +267,7 @@ impl resilient_core::driver::Session for Session {
             }
             Wire::SeaOrm { db, transaction } => sea_orm_control(db, transaction, steps, restore)
                 .await
-                .map_err(crate::pool::driver_error),
+                .map_err(|error| crate::pool::driver_error(&error)),
         }
     }
 

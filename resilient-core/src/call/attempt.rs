@@ -3,12 +3,12 @@
 use std::{
     fmt,
     future::Future,
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -17,7 +17,8 @@ use crate::{
     driver::Database,
     failure::{DriverError, Failure, Reason},
     policy::Level,
-    scope::{Detached, Frame, Scope, swallowed},
+    scope::{Detached, Frame, InFrame, Scope, swallowed},
+    time::Sleep,
 };
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
@@ -68,54 +69,36 @@ impl<D: Database> Attempt<D> {
 
     /// Runs the body in the attempt's scope and within its time.
     ///
-    /// # Errors
-    /// The body's own, or one that says that the time was up.
-    pub async fn run<T, E: From<D::Error>>(
-        &self,
-        body: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let frame = Arc::clone(&self.frame);
-        let Some((limit, reason)) = &self.limit else {
-            return frame.enter(body).await;
-        };
-        let timed = async {
-            let mut up = self.db.context().clock.alarm(*limit);
-            let mut body = pin!(body);
-            std::future::poll_fn(|cx| {
-                if let Poll::Ready(result) = body.as_mut().poll(cx) {
-                    return Poll::Ready(Some(result));
-                }
-                up.as_mut().poll(cx).map(|()| {
-                    // Before the body is dropped, so that this is the first cause.
-                    self.time_is_up(reason);
-                    None
-                })
-            })
-            .await
-        };
-        match frame.enter(timed).await {
-            Some(result) => result,
-            None => Err(E::from(D::Error::from(
-                self.describe(timeout(reason.clone())),
-            ))),
+    /// The future resolves to the body's result, or to an error that says that the time was up.
+    pub fn run<T, E, F>(&self, body: F) -> Running<'_, D, F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<D::Error>,
+    {
+        let clock = &self.db.context().clock;
+        Running {
+            attempt: self,
+            body: Arc::clone(&self.frame).enter(body),
+            alarm: self.limit.as_ref().map(|(limit, _)| clock.alarm(*limit)),
         }
     }
 
-    fn describe(&self, mut failure: Failure) -> Failure {
-        failure.method = Some(self.frame.status.method());
-        failure.attempts = self.frame.status.attempts();
-        failure
-    }
-
-    fn time_is_up(&self, reason: &Reason) {
+    /// Books that the time was up, and answers the failure that says so.
+    fn time_is_up(&self) -> Failure {
+        let reason = self
+            .limit
+            .as_ref()
+            .map_or(Reason::Deadline, |(_, reason)| reason.clone());
         self.timed_out
-            .store(*reason == Reason::AttemptTimeout, Ordering::Relaxed);
+            .store(reason == Reason::AttemptTimeout, Ordering::Relaxed);
+        let mut failure = timeout(reason);
         match &self.work {
-            Work::Own(scope) | Work::Joined(scope) => scope.doom(timeout(reason.clone())),
-            Work::Detached(detached) => {
-                detached.failed(timeout(reason.clone()).fault.into());
-            }
+            Work::Own(scope) | Work::Joined(scope) => scope.doom(failure.clone()),
+            Work::Detached(detached) => detached.failed(failure.inner.fault.clone().into()),
         }
+        failure.inner.method = Some(self.frame.status.method());
+        failure.inner.attempts = self.frame.status.attempts();
+        failure
     }
 
     fn level(&self) -> Level {
@@ -187,6 +170,48 @@ impl<D: Database> Attempt<D> {
             level,
             timed_out,
         }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A body in its scope; see [`Attempt::run`]. Written out, as an `async fn` would keep the
+    /// body several times over.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Running<'a, D: Database, F> {
+        attempt: &'a Attempt<D>,
+        #[pin]
+        body: InFrame<F>,
+        alarm: Option<Sleep>,
+    }
+}
+
+impl<D: Database, F> fmt::Debug for Running<'_, D, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").finish_non_exhaustive()
+    }
+}
+
+impl<D, T, E, F> Future for Running<'_, D, F>
+where
+    D: Database,
+    F: Future<Output = Result<T, E>>,
+    E: From<D::Error>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(result) = this.body.poll(cx) {
+            return Poll::Ready(result);
+        }
+        let Some(alarm) = this.alarm else {
+            return Poll::Pending;
+        };
+        alarm.as_mut().poll(cx).map(|()| {
+            // While the body is still there: so this is the first cause, not its being dropped.
+            let failure = this.attempt.time_is_up();
+            Err(E::from(D::Error::from(failure)))
+        })
     }
 }
 

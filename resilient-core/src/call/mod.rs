@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Running};
 use attempt::{Work, Wreck, timeout};
 pub use site::Site;
 
@@ -79,13 +79,13 @@ impl<D: Database> Call<D> {
             .flatten()
             .min();
         let parent = current.as_ref().map(|f| Arc::clone(&f.status));
-        let allowance = match (&mode, &outer) {
-            (Ok(Mode::Nested(_) | Mode::Joined(_)), Some(outer)) => Arc::clone(&outer.allowance),
-            _ => {
+        let allowance =
+            if let (Ok(Mode::Nested(_) | Mode::Joined(_)), Some(outer)) = (&mode, &outer) {
+                Arc::clone(&outer.allowance)
+            } else {
                 context.budget.deposit();
                 Arc::new(AtomicU32::new(policy.retries))
-            }
-        };
+            };
         Self {
             status: Arc::new(CallStatus::new(method.name(), parent)),
             delays: DelaySequence::new(policy.delay),
@@ -126,7 +126,7 @@ impl<D: Database> Call<D> {
         let work = match self.open(now) {
             Ok(work) => work,
             Err(failure) => {
-                let stop = match failure.reason {
+                let stop = match failure.inner.reason {
                     Reason::Deadline => StopReason::DeadlineExceeded,
                     _ => StopReason::NotRetryable,
                 };
@@ -227,13 +227,13 @@ impl<D: Database> Call<D> {
     /// The body said `Ok`, the transaction did not. Answers the error, or `None` to run again.
     #[cold]
     async fn after_lost_success(&mut self, failure: Failure, level: Level) -> Option<D::Error> {
-        if failure.reason == Reason::Swallowed {
+        if failure.inner.reason == Reason::Swallowed {
             self.db.context().metrics.doomed.add(1);
         }
         let verdict = self.judge(Some(&failure), level, false);
         match verdict {
             Verdict::Retry(delay) => {
-                self.wait(&failure.fault, delay).await;
+                self.wait(&failure.inner.fault, delay).await;
                 None
             }
             Verdict::Stop(stop) => Some(self.give_up(failure, stop)),
@@ -246,12 +246,12 @@ impl<D: Database> Call<D> {
         let verdict = self.judge(wreck.cause.as_ref(), wreck.level, wreck.timed_out);
         match (verdict, wreck.cause) {
             (Verdict::Retry(delay), Some(cause)) => {
-                self.wait(&cause.fault, delay).await;
+                self.wait(&cause.inner.fault, delay).await;
                 true
             }
             (verdict, cause) => {
                 let stop = match (verdict, &cause) {
-                    (_, Some(cause)) if cause.reason == Reason::Deadline => {
+                    (_, Some(cause)) if cause.inner.reason == Reason::Deadline => {
                         StopReason::DeadlineExceeded
                     }
                     (Verdict::Stop(stop), _) => stop,
@@ -315,10 +315,10 @@ impl<D: Database> Call<D> {
     }
 
     fn give_up(&mut self, mut failure: Failure, stop: StopReason) -> D::Error {
-        failure.attempts = self.attempt;
-        failure.method = Some(self.method.name());
-        failure.stop = Some(stop);
-        self.close(failure.outcome, stop, Some(&failure), None);
+        failure.inner.attempts = self.attempt;
+        failure.inner.method = Some(self.method.name());
+        failure.inner.stop = Some(stop);
+        self.close(failure.inner.outcome, stop, Some(&failure), None);
         D::Error::from(failure)
     }
 
@@ -341,7 +341,7 @@ impl<D: Database> Call<D> {
                 method = self.method.name(),
                 attempt = self.attempt,
                 fault = cause.kind().as_str(),
-                db.response.status_code = cause.fault.code(),
+                db.response.status_code = cause.inner.fault.code(),
                 db.namespace = self.db.context().name(),
                 outcome = %outcome,
                 stop = %stop,

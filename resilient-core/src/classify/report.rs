@@ -2,7 +2,7 @@
 
 use super::identity::Identity;
 use super::{Backend, ClientError, Engine, Phase, Verdict, client, mysql, postgres, sqlite};
-use crate::fault::{Effect, Fault};
+use crate::fault::{self, Effect, Fault};
 
 /// What a driver knows about an error; [`classify`](Self::classify) makes a [`Fault`] of it.
 ///
@@ -161,9 +161,7 @@ impl<'a> ErrorReport<'a> {
             }
         };
         let Verdict { kind, effect } = verdict;
-        Fault {
-            kind,
-            effect: self.observed(effect),
+        let identity = fault::Identity {
             code: self.code.to_owned(),
             constraint: given(self.constraint).or(identity.constraint),
             table: given(self.table).or(identity.table),
@@ -171,7 +169,8 @@ impl<'a> ErrorReport<'a> {
                 Some(column) => vec![column],
                 None => identity.columns,
             },
-        }
+        };
+        Fault::reported(kind, self.observed(effect), identity)
     }
 
     /// What the engine says about the transaction outweighs what the code suggests.

@@ -1,4 +1,4 @@
-//! A latency histogram with log-linear buckets, in the manner of HdrHistogram: eight buckets
+//! A latency histogram with log-linear buckets, in the manner of `HdrHistogram`: eight buckets
 //! to each power of two, so a value is off by at most an eighth.
 
 use std::{
@@ -12,7 +12,7 @@ const SUB_BITS: u32 = 3;
 const SUB: u64 = 1 << SUB_BITS;
 /// 2^42 ns are 73 minutes; longer calls count in the last bucket.
 const OCTAVES: usize = 42;
-const BUCKETS: usize = (OCTAVES - SUB_BITS as usize + 1) * SUB as usize;
+const BUCKETS: usize = (OCTAVES - SUB_BITS as usize + 1) << SUB_BITS;
 
 /// Counts durations. Recording is lock-free.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ fn index(nanos: u64) -> usize {
     if nanos < SUB {
         return nanos as usize;
     }
-    let octave = 63 - nanos.leading_zeros();
+    let octave = nanos.ilog2();
     let sub = (nanos >> (octave - SUB_BITS)) & (SUB - 1);
     let index = u64::from(octave - SUB_BITS + 1) * SUB + sub;
     (index as usize).min(BUCKETS - 1)

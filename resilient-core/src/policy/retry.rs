@@ -177,11 +177,10 @@ pub(crate) fn decide(
         return Verdict::Stop(Stop::NotRetryable);
     }
     match situation.level {
-        Level::Root => {}
+        Level::Root | Level::Detached { repeatable: true } => {}
+        Level::Detached { repeatable: false } => return Verdict::Stop(Stop::OutcomeUnknown),
         Level::Savepoint if heals_at_savepoint(fault) => {}
         Level::Savepoint | Level::Joined => return Verdict::Stop(Stop::LeftToRoot),
-        Level::Detached { repeatable: true } => {}
-        Level::Detached { repeatable: false } => return Verdict::Stop(Stop::OutcomeUnknown),
     }
     if situation.left == 0 {
         return Verdict::Stop(Stop::AttemptsExhausted);
@@ -288,7 +287,7 @@ mod tests {
     fn a_sleep_never_overruns_the_deadline() {
         let fault = Fault::new(FaultKind::Deadlock, Effect::Transaction);
         let now = Instant::now();
-        let mut ask = |millis| {
+        let ask = |millis| {
             decide(
                 &Situation {
                     fault: Some(&fault),

@@ -11,6 +11,8 @@ use std::{
     time::Instant,
 };
 
+use tokio::task::futures::TaskLocalFuture;
+
 use super::{Holder, ScopeId, Transaction, Turn};
 use crate::{
     IsolationLevel, Outcome,
@@ -346,10 +348,14 @@ impl Frame {
         }
     }
 
-    pub(crate) async fn enter<T>(self: Arc<Self>, future: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, future).await
+    /// Makes this the frame of `future`.
+    pub(crate) fn enter<F: Future>(self: Arc<Self>, future: F) -> InFrame<F> {
+        CURRENT.scope(self, future)
     }
 }
+
+/// A future with a frame of its own.
+pub(crate) type InFrame<F> = TaskLocalFuture<Arc<Frame>, F>;
 
 /// Where a statement on a database belongs.
 #[derive(Debug)]
@@ -380,7 +386,7 @@ pub fn current<D: Database>(db: &D) -> Place<D> {
 pub fn held_by_task<D: Database>(db: &D) -> u32 {
     let mut held = 0;
     let mut at = Frame::current();
-    while let Some(frame) = at {
+    while let Some(frame) = at.take() {
         if frame.database == db.context().id
             && let Some(scope) = frame.scope::<D>()
             && scope.is_root()
@@ -388,7 +394,7 @@ pub fn held_by_task<D: Database>(db: &D) -> u32 {
         {
             held += 1;
         }
-        at = frame.parent.clone();
+        at.clone_from(&frame.parent);
     }
     held
 }
@@ -433,7 +439,7 @@ impl Failure {
                 crate::Effect::Statement,
             )
         });
-        failure.reason = Reason::JoinedCallFailed;
+        failure.inner.reason = Reason::JoinedCallFailed;
         failure
     }
 }

@@ -13,7 +13,7 @@ use super::{
     turn::{Turn, limited, lost_on_the_way},
 };
 use crate::{
-    Effect, FaultKind, Outcome,
+    Outcome,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     metrics::ConnectionMetrics,
@@ -210,8 +210,7 @@ impl<D: Database> Transaction<D> {
         if lost_on_the_way(&error.fault) {
             self.metrics().commit_unknown.add(1);
             let mut failure = Failure::database(error).with_outcome(Outcome::Unknown);
-            failure.fault.kind = FaultKind::CommitUnknown;
-            failure.fault.effect = Effect::Unknown;
+            failure.inner.fault = failure.inner.fault.unanswered_commit();
             return Err(failure);
         }
         Err(Failure::database(error))
@@ -262,10 +261,9 @@ impl<D: Database> Transaction<D> {
             return Disposal::Discard;
         }
         match ledger.stage {
-            Stage::Idle => Disposal::Clean,
+            Stage::Idle | Stage::Ended => Disposal::Clean,
             Stage::Beginning => Disposal::Discard,
             Stage::Open => Disposal::RollBack,
-            Stage::Ended => Disposal::Clean,
         }
     }
 
@@ -346,15 +344,15 @@ async fn either(
 
 fn lost(cause: &Failure) -> Failure {
     let mut failure = cause.clone();
-    failure.reason = Reason::ScopeLost;
+    failure.inner.reason = Reason::ScopeLost;
     failure
 }
 
 /// The failure of a body that returned `Ok` after `cause` had taken its writes away.
 pub(crate) fn swallowed(cause: &Failure) -> Failure {
     let mut failure = cause.clone();
-    if failure.reason == Reason::Database {
-        failure.reason = Reason::Swallowed;
+    if failure.inner.reason == Reason::Database {
+        failure.inner.reason = Reason::Swallowed;
     }
     failure
 }

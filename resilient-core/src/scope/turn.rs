@@ -103,7 +103,7 @@ impl<D: Database> Turn<D> {
     /// Takes a connection from the pool. The turn's lock is held meanwhile, so that branches
     /// queue up behind one acquisition.
     async fn acquire(&mut self) -> Result<(), DriverError> {
-        let db = Arc::clone(&self.transaction.database());
+        let db = Arc::clone(self.transaction.database());
         // While nothing is on the wire, being dropped is harmless.
         let mut session = self.session.take();
         let acquired = db.acquire().await;
