@@ -23,6 +23,13 @@ pub struct BeginOptions {
     pub time_left: Option<Duration>,
 }
 
+impl BeginOptions {
+    /// Whether BEGIN itself takes the one write lock of an embedded engine.
+    pub fn takes_write_lock(&self) -> bool {
+        !self.read_only && self.locking != Locking::Deferred
+    }
+}
+
 /// When a transaction takes the one write lock of an embedded engine (SQLite). Other engines
 /// ignore it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +94,16 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
     type Session: Session;
     /// The error users see.
     type Error: From<Failure> + Send;
+
+    /// Refuses a transaction that could only wait for the calls it is made in. Asked before
+    /// [`acquire`](Self::acquire).
+    ///
+    /// # Errors
+    /// What the wait would be for, and what to do instead.
+    fn check_own_wait(&self, options: &BeginOptions) -> Result<(), Failure> {
+        let _ = options;
+        Ok(())
+    }
 
     /// Takes a connection from the pool.
     ///

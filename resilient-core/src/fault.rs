@@ -342,6 +342,10 @@ impl Fault {
         }
     }
 
+    pub(crate) fn set_effect(&mut self, effect: Effect) {
+        self.effect = effect;
+    }
+
     /// The same fault as a COMMIT that was never answered.
     pub(crate) fn unanswered_commit(mut self) -> Self {
         self.kind = FaultKind::CommitUnknown;

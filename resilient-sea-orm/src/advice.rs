@@ -1,11 +1,11 @@
 //! What to say where a pool has no connection to give.
 
 use resilient_core::{
-    DriverError, Effect, Fault, FaultKind,
+    Failure,
     driver::{Context, Database},
-    scope::held_by_task,
+    scope::{held_by_task, write_lock_held_by_task},
 };
-use sea_orm::{ConnAcquireErr, DatabaseConnectionType, DbErr};
+use sea_orm::{DatabaseConnectionType, DbBackend};
 
 use crate::pool::Pool;
 
@@ -42,20 +42,31 @@ fn pool_state(pool: &Pool) -> Option<(u32, u32, usize, f64)> {
 
 /// Refuses at once what could only wait for itself: the callers of this very task already hold
 /// every connection that the pool may have.
-pub(crate) fn check_room(pool: &Pool) -> Result<(), DriverError> {
+pub(crate) fn check_room(pool: &Pool) -> Result<(), Failure> {
     let held = held_by_task(pool);
     let Some((max, ..)) = pool_state(pool).filter(|(max, ..)| held > 0 && held >= *max) else {
         return Ok(());
     };
-    Err(DriverError::new(
-        Fault::new(FaultKind::PoolTimeout, Effect::Statement),
-        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-    )
-    .with_advice(format!(
+    Err(Failure::misuse(format!(
         "the callers of this method hold {held} of {max} connections, and another transaction \
          of its own (propagation \"requires_new\", or begin() outside of their scope) needs one \
          more: raise max_connections above the nesting depth"
     )))
+}
+
+/// The same for SQLite's one write lock, which a caller of this very task holds until after this
+/// has ended.
+pub(crate) fn check_write_lock(pool: &Pool, wanted: bool) -> Result<(), Failure> {
+    let sqlite = || pool.connection.get_database_backend() == DbBackend::Sqlite;
+    // A disconnected one, which has no backend, is held by nobody.
+    if !(wanted && write_lock_held_by_task(pool) && sqlite()) {
+        return Ok(());
+    }
+    Err(Failure::misuse(
+        "the caller's transaction holds SQLite's only write lock until this call has ended, so a \
+         write on a second connection would wait for itself: use propagation \"nested\" or \
+         \"required\", make one of the two read_only, or call it after the transaction",
+    ))
 }
 
 /// Why the wait for a connection was in vain.

@@ -7,7 +7,7 @@ use resilient_core::{
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 
 use crate::{
-    Error, ResilientConnection, ResilientTransaction, extract, keywords,
+    Error, ResilientConnection, ResilientTransaction, advice, extract, keywords,
     pool::Pool,
     session::{Reply, Request, limited},
 };
@@ -19,6 +19,7 @@ impl ResilientConnection {
             Place::Outside => on_pool(&self.pool, request).await,
             Place::Detached(call) => {
                 if !keywords::only_reads(request.text()) {
+                    advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
                     call.writing();
                 }
                 let result = on_pool(&self.pool, request).await;

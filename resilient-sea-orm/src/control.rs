@@ -111,6 +111,11 @@ fn mariadb_limit(text: &mut String, left: Duration) {
 }
 
 fn end(text: &mut String, word: &str, backend: DbBackend, restore: &mut Restore) {
+    if restore.query_only {
+        // Before the end, as what follows an error is not executed, and a rollback without a
+        // transaction is one.
+        text.push_str("PRAGMA query_only=0;");
+    }
     match backend {
         // COMMIT of an aborted transaction is answered with success; any other statement in
         // it is an error, and stops the text before COMMIT.
@@ -123,9 +128,6 @@ fn end(text: &mut String, word: &str, backend: DbBackend, restore: &mut Restore)
             ),
         ),
         _ => text.push_str(word),
-    }
-    if restore.query_only {
-        text.push_str(";PRAGMA query_only=0");
     }
 }
 
@@ -169,7 +171,7 @@ mod tests {
         sql(&[Control::Begin(options)], DbBackend::Sqlite, &mut restore);
         assert_eq!(
             sql(&[Control::Rollback], DbBackend::Sqlite, &mut restore),
-            "ROLLBACK;PRAGMA query_only=0"
+            "PRAGMA query_only=0;ROLLBACK"
         );
     }
 

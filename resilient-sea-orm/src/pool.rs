@@ -2,8 +2,8 @@
 //! connection, reached through its sqlx pool.
 
 use resilient_core::{
-    DriverError, Effect, Fault, FaultKind,
-    driver::{Context, Database},
+    DriverError, Effect, Failure, Fault, FaultKind,
+    driver::{BeginOptions, Context, Database},
 };
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
 
@@ -23,8 +23,12 @@ impl Database for Pool {
     type Session = Session;
     type Error = Error;
 
-    async fn acquire(&self) -> Result<Session, DriverError> {
+    fn check_own_wait(&self, options: &BeginOptions) -> Result<(), Failure> {
         advice::check_room(self)?;
+        advice::check_write_lock(self, options.takes_write_lock())
+    }
+
+    async fn acquire(&self) -> Result<Session, DriverError> {
         let wire = match &self.connection.inner {
             #[cfg(feature = "sqlx-postgres")]
             DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {

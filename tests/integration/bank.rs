@@ -1,7 +1,7 @@
 //! A small bank on each engine: the tables and repository that most tests share.
 
-use resilient_sea_orm::{ResilientConnection, prelude::*};
-use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
+use resilient_sea_orm::{Builder, Locking, ResilientConnection, prelude::*};
+use sea_orm::{ConnectOptions, ConnectionTrait, Statement, TransactionTrait};
 use support::{Engine, TestDb};
 
 /// A database with accounts, and a connection to it.
@@ -20,9 +20,19 @@ impl Bank {
         let test = TestDb::new(engine)
             .await
             .expect("the harness gives a database");
+        Self::on(test, accounts, pool).await
+    }
+
+    /// The same on a database that is already there.
+    pub async fn on(test: TestDb, accounts: i32, pool: u32) -> Self {
+        Self::built(ResilientConnection::builder(), test, accounts, pool).await
+    }
+
+    /// The same with a builder's settings.
+    pub async fn built(builder: Builder, test: TestDb, accounts: i32, pool: u32) -> Self {
         let mut options = ConnectOptions::new(test.url());
         options.max_connections(pool).sqlx_logging(false);
-        let db = ResilientConnection::builder()
+        let db = builder
             .name(unique_name())
             .connect(options)
             .await
@@ -41,8 +51,21 @@ impl Bank {
         Self { test, db }
     }
 
-    pub fn engine(&self) -> Engine {
-        self.test.engine()
+    /// `SQLite` as people run it: deferred transactions, and no patience with locks. A pool of one.
+    pub async fn impatient_sqlite(builder: Builder, accounts: i32) -> Self {
+        let test = TestDb::new(Engine::Sqlite).await.expect("a database");
+        let bank = Self::built(builder.locking(Locking::Deferred), test, accounts, 1).await;
+        let patience = "PRAGMA busy_timeout = 1";
+        bank.db.execute_unprepared(patience).await.expect(patience);
+        bank
+    }
+
+    /// Somebody else's transaction, which holds the locks of `sql`.
+    pub async fn holds(&self, sql: &str) -> sea_orm::DatabaseTransaction {
+        let other = self.test.connect(1).await.expect("connects");
+        let tx = other.begin().await.expect("begins");
+        tx.execute_unprepared(sql).await.expect(sql);
+        tx
     }
 
     /// The sum of all balances.
@@ -70,6 +93,16 @@ impl Bank {
         resilient_sea_orm::metrics::global()
             .snapshot()
             .connection(self.db.name())
+    }
+}
+
+/// `sql`, which does not wait for locks. `SQLite` has no such statement; see
+/// [`Bank::impatient_sqlite`].
+pub fn impatient(engine: Engine, sql: &str) -> String {
+    match engine {
+        Engine::Postgres => format!("SET LOCAL lock_timeout = '1ms'; {sql}"),
+        Engine::MariaDb => format!("SET STATEMENT innodb_lock_wait_timeout = 0 FOR {sql}"),
+        Engine::Sqlite => sql.to_owned(),
     }
 }
 

@@ -8,3 +8,6 @@
 
 mod bank;
 mod basics;
+mod deadlocks;
+mod swallowed;
+mod swallowed_nested;

@@ -39,7 +39,7 @@ pub use shared::{
 pub use test_db::TestDb;
 
 /// What a test returns, so that it can use `?` on any error.
-pub type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Connects to a database with a pool of up to so many connections. It gives up after three
 /// seconds, both at first and when all connections are in use, as tests take servers down.

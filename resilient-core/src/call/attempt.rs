@@ -140,6 +140,11 @@ impl<D: Database> Attempt<D> {
                     (ledger.cause(scope.id()).cloned(), ledger.sent(scope.id()))
                 };
                 let rollback = scope.roll_back().await.err();
+                let mut cause = cause;
+                if let (Some(_), Some(cause), false) = (&rollback, &mut cause, scope.is_root()) {
+                    // Nothing below the root is left to run again in.
+                    cause.inner.fault.set_effect(Effect::Transaction);
+                }
                 let outcome = if sent {
                     Outcome::RolledBack
                 } else {

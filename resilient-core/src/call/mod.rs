@@ -217,7 +217,11 @@ impl<D: Database> Call<D> {
         self.ended = true;
         let context = self.db.context();
         if matches!(self.mode, Ok(Mode::Root | Mode::Detached)) {
-            context.budget.refund(self.attempt.saturating_sub(1));
+            // The nested calls' retries too: they came out of the same allowance.
+            let left = self.allowance.load(Ordering::Relaxed);
+            context
+                .budget
+                .refund(self.policy.retries.saturating_sub(left));
         }
         self.status.succeed();
         self.method
@@ -267,7 +271,6 @@ impl<D: Database> Call<D> {
         let context = self.db.context();
         if let Some(cause) = cause {
             self.method.faults.add(cause.kind());
-            context.metrics.faults.add(cause.kind());
         }
         let situation = Situation {
             fault: cause.map(Failure::fault),
@@ -285,6 +288,13 @@ impl<D: Database> Call<D> {
             context.random.as_ref(),
             &context.budget,
         );
+        // A fault that a savepoint leaves to the calls around it is counted once, by the last of
+        // them: one deadlock of the server is one here.
+        let passed_on = matches!(level, Level::Savepoint | Level::Joined)
+            && !matches!(verdict, Verdict::Retry(_));
+        if let (Some(cause), false) = (cause, passed_on) {
+            context.metrics.faults.add(cause.kind());
+        }
         if verdict == Verdict::Stop(StopReason::BudgetExhausted) {
             context.metrics.budget_exhausted.add(1);
         }

@@ -122,7 +122,7 @@ pub struct ConnectionSnapshot {
     pub discarded: u64,
     /// Retries refused for want of budget.
     pub budget_exhausted: u64,
-    /// Failed attempts, by fault.
+    /// Failed transactions, and savepoints that were tried again, by fault.
     pub faults: BTreeMap<FaultKind, u64>,
 }
 

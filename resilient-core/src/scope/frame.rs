@@ -102,18 +102,22 @@ impl<D: Database> Scope<D> {
     /// # Errors
     /// As there, and where the wait would be for the caller itself.
     pub async fn turn(&self, stream: bool) -> Result<Turn<D>, Failure> {
-        if let Some(frame) = Frame::of(self.database().context().id)
-            && let Some(inner) = frame.scope::<D>()
-            && inner.id != self.id
-            && Arc::ptr_eq(&inner.transaction, &self.transaction)
-            && self.transaction.ledger().contains(self.id, inner.id)
+        let frame = Frame::of(self.database().context().id);
+        let caller = frame
+            .as_ref()
+            .and_then(|frame| frame.scope::<D>())
+            .filter(|scope| Arc::ptr_eq(&scope.transaction, &self.transaction))
+            .map(|scope| scope.id);
+        if let Some(inner) = caller
+            && inner != self.id
+            && self.transaction.ledger().contains(self.id, inner)
         {
             return Err(Failure::misuse(
                 "a handle of the surrounding transaction was used inside a nested method, which \
                  would wait for itself: use the connection there, not the outer handle",
             ));
         }
-        self.transaction.turn(self.id, stream).await
+        self.transaction.turn(self.id, caller, stream).await
     }
 
     /// Commits the transaction, or ends the savepoint.
@@ -129,12 +133,19 @@ impl<D: Database> Scope<D> {
             }
             return result;
         }
-        let doom = self
-            .transaction
-            .ledger()
-            .doom(self.id)
-            .map(super::swallowed);
-        match doom {
+        let refused = {
+            let ledger = self.transaction.ledger();
+            if !ledger.is_open(self.id) {
+                return Err(super::transaction::ended());
+            }
+            let doom = ledger.doom(self.id).map(super::swallowed);
+            // Its owner has not decided, so its work must not become this scope's.
+            doom.or_else(|| {
+                let undecided = ledger.open_handle(self.id);
+                undecided.then(super::transaction::open_handle)
+            })
+        };
+        match refused {
             None => {
                 self.transaction.release(self.id);
                 Ok(())
@@ -380,6 +391,23 @@ pub fn current<D: Database>(db: &D) -> Place<D> {
             },
         },
     }
+}
+
+/// Whether a transaction of `db` around the running call took the write lock at BEGIN.
+pub fn write_lock_held_by_task<D: Database>(db: &D) -> bool {
+    let mut at = Frame::current();
+    while let Some(frame) = at {
+        if frame.database == db.context().id
+            && let Some(scope) = frame.scope::<D>()
+            && scope.is_root()
+            && scope.transaction.options().takes_write_lock()
+            && scope.transaction.ledger().sent(ScopeId::ROOT)
+        {
+            return true;
+        }
+        at = frame.parent.clone();
+    }
+    false
 }
 
 /// How many connections of `db` the calls around the running one hold.

@@ -286,6 +286,9 @@ impl Ledger {
             self.nodes[parent].last = None;
         }
         if let Some(savepoint) = self.close(scope) {
+            // A dropped child's rollback that is still due must go out: releasing the savepoint
+            // around it would keep the child's work.
+            self.forget_pending(savepoint, |c| matches!(c, Control::Release(_)));
             self.pending.push(Control::Release(savepoint));
         }
     }
@@ -299,6 +302,7 @@ impl Ledger {
             self.nodes[parent].last = Some(Box::new(cause));
         }
         let savepoint = self.close(scope)?;
+        self.forget_pending(savepoint, |_| true);
         let alive = self.stage == Stage::Open && self.root_doom().is_none();
         alive.then_some(savepoint)
     }
@@ -313,14 +317,39 @@ impl Ledger {
         std::mem::take(&mut self.pending)
     }
 
-    /// Whether a savepoint opened with `begin()` is still open.
-    pub(crate) fn open_handle(&self) -> bool {
+    /// Whether a savepoint opened with `begin()` below `scope` is still open.
+    pub(crate) fn open_handle(&self, scope: ScopeId) -> bool {
+        let Some(outer) = self.find(scope) else {
+            return false;
+        };
         let handle = |n: &Node| n.open && n.holder == Holder::Handle && n.savepoint.is_some();
-        self.nodes.iter().skip(1).any(handle)
+        (0..self.nodes.len())
+            .filter(|slot| *slot != outer && handle(&self.nodes[*slot]))
+            .any(|slot| self.path(slot).any(|around| around == outer))
     }
 
-    /// Closes the scope and every one below it. What is pending inside its savepoint is
-    /// settled together with that.
+    /// Whether the scope and its transaction have not ended.
+    pub(crate) fn is_open(&self, scope: ScopeId) -> bool {
+        self.find(scope).is_some()
+    }
+
+    /// Whether what `scope` would wait for is a savepoint that `caller` itself is in.
+    pub(crate) fn waits_for_caller(&self, scope: ScopeId, caller: ScopeId) -> bool {
+        let (Some(slot), Some(caller)) = (self.find(scope), self.find(caller)) else {
+            return false;
+        };
+        let path = self.nested(slot);
+        let foreign = self.stack.iter().find(|i| !path.contains(i));
+        foreign.is_some_and(|foreign| self.path(caller).any(|around| around == *foreign))
+    }
+
+    /// Names `cause` as the reason for the whole transaction's loss, in place of what followed
+    /// from it.
+    pub(crate) fn attribute_root_doom(&mut self, cause: Failure) {
+        self.nodes[0].doom = Some(Box::new(cause));
+    }
+
+    /// Closes the scope and every one below it.
     fn close(&mut self, scope: ScopeId) -> Option<u32> {
         let slot = self.find(scope)?;
         self.nodes[slot].open = false;
@@ -337,12 +366,13 @@ impl Ledger {
         while self.nodes.len() > 1 && self.nodes.last().is_some_and(|n| !n.open) {
             self.nodes.pop();
         }
-        if let Some(savepoint) = savepoint {
-            self.pending.retain(
-                |c| !matches!(c, Control::Release(n) | Control::RollbackTo(n) if *n > savepoint),
-            );
-        }
         savepoint
+    }
+
+    /// Drops pending steps inside `savepoint` that its own end takes care of.
+    fn forget_pending(&mut self, savepoint: u32, covered: impl Fn(&Control) -> bool) {
+        let inside = |c: &Control| matches!(c, Control::Release(n) | Control::RollbackTo(n) if *n > savepoint);
+        self.pending.retain(|c| !(inside(c) && covered(c)));
     }
 }
 
@@ -436,6 +466,18 @@ mod tests {
         };
         assert_eq!(steps, [RollbackTo(1)]);
         assert_eq!(ledger.take_due(), [RollbackTo(1)]);
+    }
+
+    #[test]
+    fn a_dropped_childs_rollback_outlives_its_parents_release() {
+        let mut ledger = opened();
+        let a = child(&mut ledger, ScopeId::ROOT);
+        let b = child(&mut ledger, a);
+        statement(&mut ledger, b);
+        let savepoint = ledger.close_failed(b).unwrap();
+        ledger.defer_rollback(savepoint);
+        ledger.close_ok(a);
+        assert_eq!(ledger.take_due(), [RollbackTo(2), Release(1)]);
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod ledger;
 mod transaction;
 mod turn;
 
-pub use frame::{CallStatus, Detached, Place, Scope, current, held_by_task, within};
+pub use frame::{
+    CallStatus, Detached, Place, Scope, current, held_by_task, within, write_lock_held_by_task,
+};
 pub(crate) use frame::{Frame, FramePlace, InFrame};
 pub(crate) use ledger::Holder;
 pub use ledger::ScopeId;

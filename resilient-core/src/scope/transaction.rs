@@ -13,7 +13,7 @@ use super::{
     turn::{Turn, limited, lost_on_the_way},
 };
 use crate::{
-    Outcome,
+    Effect, Outcome,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     metrics::ConnectionMetrics,
@@ -79,7 +79,14 @@ impl<D: Database> Transaction<D> {
     /// # Cancel safety
     /// Dropping the future while a control statement is under way loses the transaction; it
     /// cannot commit any more. Before that, nothing happens.
-    pub async fn turn(self: &Arc<Self>, scope: ScopeId, stream: bool) -> Result<Turn<D>, Failure> {
+    ///
+    /// `caller` is the scope that the caller runs in: what waits for that would wait for itself.
+    pub(super) async fn turn(
+        self: &Arc<Self>,
+        scope: ScopeId,
+        caller: Option<ScopeId>,
+        stream: bool,
+    ) -> Result<Turn<D>, Failure> {
         loop {
             let mut freed = std::pin::pin!(self.turns.notified());
             freed.as_mut().enable();
@@ -87,6 +94,9 @@ impl<D: Database> Transaction<D> {
                 let ledger = self.ledger();
                 if ledger.streaming {
                     return Err(while_streaming());
+                }
+                if caller.is_some_and(|caller| ledger.waits_for_caller(scope, caller)) {
+                    return Err(waits_for_caller());
                 }
                 ledger.admit(scope)
             };
@@ -138,6 +148,7 @@ impl<D: Database> Transaction<D> {
     /// # Errors
     /// When the server did not do it; then the whole transaction is lost.
     pub(crate) async fn roll_back_to(self: &Arc<Self>, scope: ScopeId) -> Result<(), DriverError> {
+        let cause = self.ledger().cause(scope).cloned();
         self.abandon(scope);
         if self.ledger().streaming {
             return Ok(());
@@ -147,7 +158,14 @@ impl<D: Database> Transaction<D> {
         if steps.is_empty() {
             return Ok(());
         }
-        turn.control(&steps).await
+        let result = turn.control(&steps).await;
+        if let (Err(_), Some(mut cause)) = (&result, cause) {
+            // The savepoint was gone: what led here had cost the whole transaction, as a lock
+            // timeout does under innodb_rollback_on_timeout. The root decides by that cause.
+            cause.inner.fault.set_effect(Effect::Transaction);
+            self.ledger().attribute_root_doom(cause);
+        }
+        result
     }
 
     /// Ends a nested scope whose future was dropped; its rollback goes out with the next
@@ -173,18 +191,18 @@ impl<D: Database> Transaction<D> {
     /// Dropping the future before COMMIT is sent rolls back. After that the outcome is unknown
     /// to everyone, and the session is discarded.
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), Failure> {
+        // It holds the session, and nobody would end it while this waits.
+        if self.ledger().streaming {
+            return Err(open_stream());
+        }
         let mut turn = self.lock(ScopeId::ROOT).await;
         let due = {
             let mut ledger = self.ledger();
             if let Some(doom) = ledger.root_doom() {
                 return Err(swallowed(doom));
             }
-            if ledger.open_handle() {
-                return Err(Failure::misuse(
-                    "a savepoint opened with begin() is still open: commit or roll it back \
-                     before the method returns",
-                )
-                .with_outcome(Outcome::RolledBack));
+            if ledger.open_handle(ScopeId::ROOT) {
+                return Err(open_handle());
             }
             if ledger.stage != Stage::Open {
                 ledger.stage = Stage::Ended;
@@ -221,6 +239,11 @@ impl<D: Database> Transaction<D> {
     /// # Errors
     /// The server's refusal; the session is discarded then, so the work is undone all the same.
     pub(crate) async fn roll_back(self: &Arc<Self>) -> Result<(), DriverError> {
+        // A stream that outlived the body holds the session; its end gives it up.
+        if self.ledger().streaming {
+            self.drop_root();
+            return Ok(());
+        }
         let mut session = Arc::clone(&self.wire).lock_owned().await;
         let how = self.disposal();
         {
@@ -361,6 +384,29 @@ pub(super) fn ended() -> Failure {
     Failure::misuse(
         "this scope has already ended: a handle or spawned task outlived the method that opened \
          its transaction; await it inside the method",
+    )
+}
+
+pub(super) fn open_handle() -> Failure {
+    Failure::misuse(
+        "a savepoint opened with begin() is still open: commit or roll it back before the method \
+         returns",
+    )
+    .with_outcome(Outcome::RolledBack)
+}
+
+fn open_stream() -> Failure {
+    Failure::misuse(
+        "a stream of this transaction is still open: collect or drop it before the method \
+         returns; its rows cannot outlive the transaction",
+    )
+    .with_outcome(Outcome::RolledBack)
+}
+
+fn waits_for_caller() -> Failure {
+    Failure::misuse(
+        "a handle of the surrounding method was used inside a nested method, which would wait \
+         for itself: use the connection there, or the handle outside",
     )
 }
 
