@@ -8,3 +8,7 @@
 
 mod bank;
 mod basics;
+mod cancellation;
+mod cancelled_parts;
+mod futures;
+mod rig;

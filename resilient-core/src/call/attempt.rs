@@ -3,21 +3,24 @@
 use std::{
     fmt,
     future::Future,
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
+
+use pin_project_lite::pin_project;
 
 use crate::{
     Effect, FaultKind, Outcome,
     driver::Database,
     failure::{DriverError, Failure, Reason},
     policy::Level,
-    scope::{Detached, Frame, Scope, swallowed},
+    scope::{Detached, Entered, Frame, Scope, swallowed},
+    time::Sleep,
 };
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
@@ -68,36 +71,16 @@ impl<D: Database> Attempt<D> {
 
     /// Runs the body in the attempt's scope and within its time.
     ///
-    /// # Errors
-    /// The body's own, or one that says that the time was up.
-    pub async fn run<T, E: From<D::Error>>(
+    /// The future answers the body's own error, or one that says that the time was up.
+    pub fn run<T, E: From<D::Error>, F: Future<Output = Result<T, E>>>(
         &self,
-        body: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let frame = Arc::clone(&self.frame);
-        let Some((limit, reason)) = &self.limit else {
-            return frame.enter(body).await;
-        };
-        let timed = async {
-            let mut up = self.db.context().clock.sleep(*limit);
-            let mut body = pin!(body);
-            std::future::poll_fn(|cx| {
-                if let Poll::Ready(result) = body.as_mut().poll(cx) {
-                    return Poll::Ready(Some(result));
-                }
-                up.as_mut().poll(cx).map(|()| {
-                    // Before the body is dropped, so that this is the first cause.
-                    self.time_is_up(reason);
-                    None
-                })
-            })
-            .await
-        };
-        match frame.enter(timed).await {
-            Some(result) => result,
-            None => Err(E::from(D::Error::from(
-                self.describe(timeout(reason.clone())),
-            ))),
+        body: F,
+    ) -> Running<'_, D, F> {
+        let sleep = |limit| self.db.context().clock.sleep(limit);
+        Running {
+            attempt: self,
+            up: self.limit.as_ref().map(|(limit, _)| sleep(*limit)),
+            body: Arc::clone(&self.frame).enter(body),
         }
     }
 
@@ -187,6 +170,52 @@ impl<D: Database> Attempt<D> {
             level,
             timed_out,
         }
+    }
+}
+
+pin_project! {
+    /// A body that runs in its attempt's scope and time.
+    ///
+    /// Written by hand, because an `async fn` keeps the future it is given beside the one it
+    /// awaits: with two of those at each level, a method that is nested four levels deep had a
+    /// future of more than 350 kB, and the stack was full at the fifth.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Running<'a, D: Database, F> {
+        attempt: &'a Attempt<D>,
+        up: Option<Sleep>,
+        #[pin]
+        body: Entered<F>,
+    }
+}
+
+impl<D, T, E, F> Future for Running<'_, D, F>
+where
+    D: Database,
+    E: From<D::Error>,
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(result) = this.body.poll(cx) {
+            return Poll::Ready(result);
+        }
+        let (Some(up), Some((_, reason))) = (this.up, &this.attempt.limit) else {
+            return Poll::Pending;
+        };
+        up.as_mut().poll(cx).map(|()| {
+            // Before the body is dropped, so that this is the first cause.
+            this.attempt.time_is_up(reason);
+            let failure = this.attempt.describe(timeout(reason.clone()));
+            Err(E::from(D::Error::from(failure)))
+        })
+    }
+}
+
+impl<D: Database, F> fmt::Debug for Running<'_, D, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").finish_non_exhaustive()
     }
 }
 

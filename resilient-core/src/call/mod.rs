@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Running};
 use attempt::{Work, Wreck, timeout};
 pub use site::Site;
 

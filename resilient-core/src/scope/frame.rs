@@ -308,6 +308,9 @@ impl CallStatus {
     }
 }
 
+/// A future that runs with a frame on the task's stack.
+pub(crate) type Entered<F> = tokio::task::futures::TaskLocalFuture<Arc<Frame>, F>;
+
 /// One call on the task's stack.
 pub(crate) struct Frame {
     pub(crate) database: u64,
@@ -346,8 +349,9 @@ impl Frame {
         }
     }
 
-    pub(crate) async fn enter<T>(self: Arc<Self>, future: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, future).await
+    /// Not an `async fn`, which would hold the future twice; see [`Running`](crate::call::Running).
+    pub(crate) fn enter<F: Future>(self: Arc<Self>, future: F) -> Entered<F> {
+        CURRENT.scope(self, future)
     }
 }
 
@@ -401,7 +405,10 @@ impl CallStatus {
 }
 
 /// Runs a future with `scope` as the place of its statements.
-pub async fn within<D: Database, T>(scope: &Scope<D>, future: impl Future<Output = T>) -> T {
+pub fn within<D: Database, F: Future>(
+    scope: &Scope<D>,
+    future: F,
+) -> impl Future<Output = F::Output> + use<D, F> {
     let parent = Frame::current();
     let status = match &parent {
         Some(frame) => Arc::clone(&frame.status),
@@ -421,7 +428,7 @@ pub async fn within<D: Database, T>(scope: &Scope<D>, future: impl Future<Output
             ),
         parent,
     };
-    Arc::new(frame).enter(future).await
+    Arc::new(frame).enter(future)
 }
 
 impl Failure {

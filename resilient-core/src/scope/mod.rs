@@ -6,7 +6,7 @@ mod transaction;
 mod turn;
 
 pub use frame::{CallStatus, Detached, Place, Scope, current, held_by_task, within};
-pub(crate) use frame::{Frame, FramePlace};
+pub(crate) use frame::{Entered, Frame, FramePlace};
 pub(crate) use ledger::Holder;
 pub use ledger::ScopeId;
 pub use transaction::Transaction;
