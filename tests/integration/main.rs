@@ -11,3 +11,7 @@ mod basics;
 mod deadlocks;
 mod swallowed;
 mod swallowed_nested;
+mod cancellation;
+mod cancelled_parts;
+mod futures;
+mod rig;
