@@ -154,6 +154,8 @@ fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -
     } else {
         quote_spanned!(site=> { #arguments #future })
     };
+    // At the return type, as `#failed` is: what is wrong with it is said once, and there.
+    let run = Ident::new("run", at_output(method));
     quote_spanned! {site=>
         let #scope = match #call.begin().await {
             ::core::result::Result::Ok(__scope) => __scope,
@@ -161,7 +163,7 @@ fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -
         };
         #last
         let #attempt = #future;
-        let #result: #output = #scope.run(#attempt).await;
+        let #result: #output = #scope.#run(#attempt).await;
     }
 }
 
@@ -172,7 +174,7 @@ fn pin_output(method: &Method, output: Option<&Type>) -> TokenStream {
     if let Form::Boxed(_) = method.form {
         return TokenStream::new();
     }
-    quote_spanned! {Span::mixed_site()=>
+    quote_spanned! {at_output(method)=>
         if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<#output> {
             return __output;
         }
@@ -188,6 +190,7 @@ fn finish(method: &Method, private: &TokenStream, names: &Names) -> TokenStream 
         ..
     } = names;
     let site = Span::mixed_site();
+    let settle = Ident::new("settle", at_output(method));
     let arms = if method.options.may_retry() {
         quote_spanned! {site=>
             #private::Step::Done(__result) => return __result,
@@ -200,7 +203,7 @@ fn finish(method: &Method, private: &TokenStream, names: &Names) -> TokenStream 
         }
     };
     quote_spanned! {site=>
-        match #call.settle(#scope, #result).await {
+        match #call.#settle(#scope, #result).await {
             #arms
         }
     }

@@ -1,1 +1,9 @@
-//! x
+//! The attribute in somebody else's crate: the framework under another name, every lint denied,
+//! and items that are called as the expansion's own words are.
+#![deny(warnings, unused, missing_docs, unreachable_pub, rust_2018_idioms)]
+#![deny(clippy::all, clippy::pedantic, clippy::shadow_unrelated)]
+#![allow(clippy::missing_errors_doc)]
+
+pub mod hostile;
+pub mod ordinary;
+pub mod traits;

@@ -8,7 +8,8 @@ struct Repo {
 impl Repo {
     #[resilient(borrow = [order])]
     pub async fn read(&self, order: String) -> Result<String> {
-        Ok(order)
+        let moved: String = order;
+        Ok(moved)
     }
 }
 

@@ -8,7 +8,7 @@ struct Repo {
 impl Repo {
     pub async fn read(&self) -> Result<u32> {
         let text: String = 1;
-        Ok("one")
+        Ok(text.len()).map(|_| "one")
     }
 }
 

@@ -1,0 +1,21 @@
+//! What the compiler says, with the real runtime, to each file below this folder.
+//!
+//! `TRYBUILD=overwrite cargo test --package resilient-ui-tests` writes the expected texts anew.
+
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("pass/*.rs");
+    for topic in [
+        "arguments",
+        "blocks",
+        "conflicts",
+        "faults",
+        "functions",
+        "items",
+        "options",
+        "values",
+    ] {
+        cases.compile_fail(format!("{topic}/*.rs"));
+    }
+}
