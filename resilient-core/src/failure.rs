@@ -128,6 +128,21 @@ impl Failure {
         failure
     }
 
+    /// The same request refused under a kind of its own.
+    #[must_use]
+    pub fn of_kind(mut self, kind: FaultKind) -> Self {
+        self.inner.fault = Fault::new(kind, Effect::Statement);
+        self
+    }
+
+    /// Whether the program has to change before this can succeed.
+    pub(crate) fn is_misuse(&self) -> bool {
+        matches!(
+            self.inner.reason,
+            Reason::Misuse(_) | Reason::Propagation(_)
+        )
+    }
+
     /// A failure that is not the database's: the ORM's or the caller's own, in its words.
     pub fn application(text: impl Into<String>, source: Option<Source>) -> Self {
         let mut failure = Self::local(

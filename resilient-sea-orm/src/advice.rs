@@ -1,7 +1,9 @@
 //! What to say where a pool has no connection to give.
 
+use std::fmt::Write as _;
+
 use resilient_core::{
-    Failure,
+    Failure, FaultKind,
     driver::{Context, Database},
     scope::{held_by_task, write_lock_held_by_task},
 };
@@ -51,7 +53,8 @@ pub(crate) fn check_room(pool: &Pool) -> Result<(), Failure> {
         "the callers of this method hold {held} of {max} connections, and another transaction \
          of its own (propagation \"requires_new\", or begin() outside of their scope) needs one \
          more: raise max_connections above the nesting depth"
-    )))
+    ))
+    .of_kind(FaultKind::PoolTimeout))
 }
 
 /// The same for SQLite's one write lock, which a caller of this very task holds until after this
@@ -66,7 +69,8 @@ pub(crate) fn check_write_lock(pool: &Pool, wanted: bool) -> Result<(), Failure>
         "the caller's transaction holds SQLite's only write lock until this call has ended, so a \
          write on a second connection would wait for itself: use propagation \"nested\" or \
          \"required\", make one of the two read_only, or call it after the transaction",
-    ))
+    )
+    .of_kind(FaultKind::LockTimeout))
 }
 
 /// Why the wait for a connection was in vain.
@@ -82,10 +86,12 @@ pub(crate) fn pool_exhausted(pool: &Pool) -> String {
         None => format!("no connection of {:?} became free in time", context.name()),
     };
     if held > 0 {
-        text.push_str(&format!(
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
             "; the callers of this method hold {held} of them, and a transaction of its own \
              needs one more"
-        ));
+        );
     }
     text.push_str("; raise max_connections or hold transactions for a shorter time");
     text

@@ -8,10 +8,10 @@
 
 mod bank;
 mod basics;
-mod deadlocks;
-mod swallowed;
-mod swallowed_nested;
 mod cancellation;
 mod cancelled_parts;
+mod deadlocks;
 mod futures;
 mod rig;
+mod swallowed;
+mod swallowed_nested;

@@ -273,7 +273,8 @@ impl<D: Database> Call<D> {
             self.method.faults.add(cause.kind());
         }
         let situation = Situation {
-            fault: cause.map(Failure::fault),
+            // A refusal is repeated as often as the call is.
+            fault: cause.filter(|c| !c.is_misuse()).map(Failure::fault),
             timed_out,
             level,
             read_only: self.options.read_only,
