@@ -98,7 +98,7 @@ impl Rig {
 /// pool can be had at once.
 pub async fn nothing_leaks(bank: &Bank, pool: u32) {
     nothing_open(bank).await;
-    if bank.engine() != Engine::Sqlite {
+    if bank.test.engine() != Engine::Sqlite {
         let fits = async || Ok(bank.test.sessions().await? <= pool as usize);
         wait_until("no session beyond the pool", PATIENCE, fits)
             .await
