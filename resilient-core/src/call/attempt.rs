@@ -27,6 +27,7 @@ pub struct Attempt<D: Database> {
     frame: Arc<Frame>,
     work: Work<D>,
     limit: Option<(Duration, Reason)>,
+    span: tracing::Span,
     timed_out: AtomicBool,
     settled: bool,
 }
@@ -56,8 +57,17 @@ impl<D: Database> Attempt<D> {
         frame: Arc<Frame>,
         work: Work<D>,
         limit: Option<(Duration, Reason)>,
+        number: u32,
     ) -> Self {
+        let span = tracing::debug_span!(
+            target: "resilient",
+            "attempt",
+            method = frame.status.method(),
+            attempt = number,
+            db.namespace = db.context().name(),
+        );
         Self {
+            span,
             db: Arc::clone(db),
             frame,
             work,
@@ -206,6 +216,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let _entered = this.attempt.span.enter();
         if let Poll::Ready(result) = this.body.poll(cx) {
             return Poll::Ready(result);
         }

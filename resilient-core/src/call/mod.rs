@@ -145,7 +145,8 @@ impl<D: Database> Call<D> {
             allowance: Arc::clone(&self.allowance),
             parent: self.outer.clone(),
         });
-        Ok(Attempt::new(&self.db, frame, work, self.limit(now)))
+        let limit = self.limit(now);
+        Ok(Attempt::new(&self.db, frame, work, limit, self.attempt))
     }
 
     fn open(&self, now: Instant) -> Result<Work<D>, Failure> {

@@ -1,0 +1,1 @@
+//! Benchmarks; see `cargo bench -p resilient-benches`.
