@@ -396,7 +396,7 @@ pub fn current<D: Database>(db: &D) -> Place<D> {
 /// Whether a transaction of `db` around the running call took the write lock at BEGIN.
 pub fn write_lock_held_by_task<D: Database>(db: &D) -> bool {
     let mut at = Frame::current();
-    while let Some(frame) = at {
+    while let Some(frame) = at.take() {
         if frame.database == db.context().id
             && let Some(scope) = frame.scope::<D>()
             && scope.is_root()
@@ -405,7 +405,7 @@ pub fn write_lock_held_by_task<D: Database>(db: &D) -> bool {
         {
             return true;
         }
-        at = frame.parent.clone();
+        at.clone_from(&frame.parent);
     }
     false
 }
