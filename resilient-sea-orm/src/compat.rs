@@ -99,21 +99,3 @@ impl AsRef<DatabaseConnection> for ResilientConnection {
         self.as_sea_orm()
     }
 }
-
-#[cfg(feature = "schema-sync")]
-#[async_trait::async_trait]
-impl sea_schema::Connection for ResilientConnection {
-    async fn query_all(
-        &self,
-        select: sea_orm::sea_query::SelectStatement,
-    ) -> Result<Vec<sea_schema::sqlx_types::SqlxRow>, sea_schema::sqlx_types::SqlxError> {
-        sea_schema::Connection::query_all(&self.pool.connection, select).await
-    }
-
-    async fn query_all_raw(
-        &self,
-        sql: String,
-    ) -> Result<Vec<sea_schema::sqlx_types::SqlxRow>, sea_schema::sqlx_types::SqlxError> {
-        sea_schema::Connection::query_all_raw(&self.pool.connection, sql).await
-    }
-}

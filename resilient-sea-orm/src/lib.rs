@@ -26,6 +26,8 @@ mod extract;
 mod keywords;
 mod pool;
 pub mod prelude;
+#[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]
+mod schema_sync;
 mod session;
 mod stream;
 mod transact;

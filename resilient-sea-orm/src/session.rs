@@ -117,6 +117,33 @@ impl Session {
     }
 }
 
+/// Rows as schema discovery reads them.
+#[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]
+impl Session {
+    pub(crate) async fn schema_rows(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<Vec<sea_schema::sqlx_types::SqlxRow>, DbErr> {
+        macro_rules! rows {
+            ($conn:expr, $kind:ident) => {{
+                use sqlx::Executor;
+                let rows = $conn.fetch_all(sqlx_query!(statement)).await;
+                let rows = rows.map_err(query_err)?.into_iter();
+                Ok(rows.map(sea_schema::sqlx_types::SqlxRow::$kind).collect())
+            }};
+        }
+        match &mut self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => rows!(conn, Postgres),
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => rows!(conn, MySql),
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => rows!(conn, Sqlite),
+            Wire::SeaOrm { .. } => Ok(Vec::new()),
+        }
+    }
+}
+
 async fn through(db: &impl ConnectionTrait, request: Request<'_>) -> Result<Reply, DbErr> {
     Ok(match request {
         Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),

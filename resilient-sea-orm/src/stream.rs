@@ -49,8 +49,8 @@ async fn in_scope(
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
     let rows = async_stream::stream! {
-        let session = match turn.session() {
-            Ok(session) => session,
+        let (session, mut flow) = match turn.stream() {
+            Ok(parts) => parts,
             Err(failure) => {
                 yield Err(Error::from(failure).into());
                 return;
@@ -63,7 +63,10 @@ async fn in_scope(
             let mut failed = None;
             while let Some(row) = rows.next().await {
                 match row {
-                    Ok(row) => yield Ok(row),
+                    Ok(row) => {
+                        flow.flowing();
+                        yield Ok(row);
+                    }
                     Err(error) => {
                         failed = Some(error);
                         break;

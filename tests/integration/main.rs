@@ -13,5 +13,6 @@ mod cancelled_parts;
 mod deadlocks;
 mod futures;
 mod rig;
+mod sea_orm;
 mod swallowed;
 mod swallowed_nested;

@@ -25,6 +25,17 @@ pub struct Turn<D: Database> {
     streaming: bool,
 }
 
+/// Whether the rows of a stream have begun to come.
+#[derive(Debug)]
+pub struct Flow<'a>(&'a mut bool);
+
+impl Flow<'_> {
+    /// A row has come: dropping the turn now only leaves rows unread, which the driver skips.
+    pub fn flowing(&mut self) {
+        *self.0 = false;
+    }
+}
+
 impl<D: Database> Turn<D> {
     pub(super) fn new(
         transaction: &Arc<Transaction<D>>,
@@ -152,10 +163,14 @@ impl<D: Database> Turn<D> {
             .ok_or_else(ended)
     }
 
-    /// The first row of a stream has come: dropping the turn now only leaves rows unread, which
-    /// the driver skips.
-    pub fn flowing(&mut self) {
-        self.on_wire = false;
+    /// The session, for a stream, and what its first row is told to.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub fn stream(&mut self) -> Result<(&mut D::Session, Flow<'_>), Failure> {
+        self.on_wire = true;
+        let session = self.session.as_mut().and_then(|slot| slot.as_mut());
+        Ok((session.ok_or_else(ended)?, Flow(&mut self.on_wire)))
     }
 
     /// How long the statement may take before it counts as lost.

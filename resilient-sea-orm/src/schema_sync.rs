@@ -1,0 +1,92 @@
+//! SeaORM's schema sync: what it asks about the schema as it is.
+//!
+//! Inside a scope it asks in the scope's transaction, which alone sees what that has changed.
+
+use resilient_core::scope::{Place, Scope, current};
+use sea_orm::{
+    DbBackend, DbErr, RuntimeErr, Statement, StatementBuilder, sea_query::SelectStatement,
+};
+use sea_schema::{
+    Connection,
+    sqlx_types::{SqlxError, SqlxRow},
+};
+
+use crate::{Error, ResilientConnection, ResilientTransaction, pool::Pool, session::limited};
+
+async fn in_scope(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, SqlxError> {
+    ask(scope, statement)
+        .await
+        .map_err(|error| SqlxError::AnyDriverError(Box::new(Error::from(error))))
+}
+
+async fn ask(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, DbErr> {
+    let mut turn = scope.turn(false).await.map_err(Error::from)?;
+    let limit = turn.limit();
+    let session = turn.session().map_err(Error::from)?;
+    let asked = async {
+        match session.schema_rows(&statement).await {
+            Ok(rows) => Ok(rows),
+            Err(error) => {
+                let diagnosed = session.diagnose(&error).await;
+                Err((error, diagnosed))
+            }
+        }
+    };
+    match limited(limit, asked).await {
+        Ok(Ok(rows)) => {
+            turn.succeeded();
+            Ok(rows)
+        }
+        Ok(Err((error, diagnosed))) => {
+            turn.failed(diagnosed);
+            Err(error)
+        }
+        // The turn is dropped unanswered, which gives the transaction up.
+        Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(format!(
+            "no answer within {limit:?}: the connection is given up"
+        )))),
+    }
+}
+
+fn built(backend: DbBackend, select: &SelectStatement) -> Statement {
+    StatementBuilder::build(select, &backend)
+}
+
+#[async_trait::async_trait]
+impl Connection for ResilientConnection {
+    async fn query_all(&self, select: SelectStatement) -> Result<Vec<SqlxRow>, SqlxError> {
+        match current(&*self.pool) {
+            Place::Scope(scope) => {
+                in_scope(&scope, built(self.get_database_backend(), &select)).await
+            }
+            Place::Detached(_) | Place::Outside => {
+                Connection::query_all(&self.pool.connection, select).await
+            }
+        }
+    }
+
+    async fn query_all_raw(&self, sql: String) -> Result<Vec<SqlxRow>, SqlxError> {
+        match current(&*self.pool) {
+            Place::Scope(scope) => {
+                let statement = Statement::from_string(self.get_database_backend(), sql);
+                in_scope(&scope, statement).await
+            }
+            Place::Detached(_) | Place::Outside => {
+                Connection::query_all_raw(&self.pool.connection, sql).await
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Connection for ResilientTransaction {
+    async fn query_all(&self, select: SelectStatement) -> Result<Vec<SqlxRow>, SqlxError> {
+        let backend = self.scope.database().connection.get_database_backend();
+        in_scope(&self.scope, built(backend, &select)).await
+    }
+
+    async fn query_all_raw(&self, sql: String) -> Result<Vec<SqlxRow>, SqlxError> {
+        let backend = self.scope.database().connection.get_database_backend();
+        in_scope(&self.scope, Statement::from_string(backend, sql)).await
+    }
+}
