@@ -9,5 +9,8 @@
 mod bank;
 mod basics;
 mod deadlocks;
+mod depth;
+mod modes;
+mod propagation;
 mod swallowed;
 mod swallowed_nested;

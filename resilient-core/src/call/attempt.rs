@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -68,11 +68,21 @@ impl<D: Database> Attempt<D> {
 
     /// Runs the body in the attempt's scope and within its time.
     ///
+    /// The body moves to the heap: a future that holds it by value holds it several times over,
+    /// and each level of nested calls would multiply that (5 levels overflowed the stack).
+    ///
     /// # Errors
     /// The body's own, or one that says that the time was up.
-    pub async fn run<T, E: From<D::Error>>(
+    pub fn run<T, E: From<D::Error>, B: Future<Output = Result<T, E>>>(
         &self,
-        body: impl Future<Output = Result<T, E>>,
+        body: B,
+    ) -> impl Future<Output = Result<T, E>> {
+        self.run_boxed(Box::pin(body))
+    }
+
+    async fn run_boxed<T, E: From<D::Error>, B: Future<Output = Result<T, E>>>(
+        &self,
+        mut body: Pin<Box<B>>,
     ) -> Result<T, E> {
         let frame = Arc::clone(&self.frame);
         let Some((limit, reason)) = &self.limit else {
@@ -80,7 +90,6 @@ impl<D: Database> Attempt<D> {
         };
         let timed = async {
             let mut up = self.db.context().clock.sleep(*limit);
-            let mut body = pin!(body);
             std::future::poll_fn(|cx| {
                 if let Poll::Ready(result) = body.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
