@@ -49,8 +49,8 @@ async fn in_scope(
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
     let rows = async_stream::stream! {
-        let session = match turn.session() {
-            Ok(session) => session,
+        let (session, mut flowing) = match turn.stream_session() {
+            Ok(both) => both,
             Err(failure) => {
                 yield Err(Error::from(failure).into());
                 return;
@@ -63,7 +63,10 @@ async fn in_scope(
             let mut failed = None;
             while let Some(row) = rows.next().await {
                 match row {
-                    Ok(row) => yield Ok(row),
+                    Ok(row) => {
+                        flowing.row();
+                        yield Ok(row);
+                    }
                     Err(error) => {
                         failed = Some(error);
                         break;

@@ -8,8 +8,10 @@
 
 mod bank;
 mod basics;
+mod branches;
 mod deadlocks;
 mod depth;
+mod handles;
 mod modes;
 mod propagation;
 mod swallowed;

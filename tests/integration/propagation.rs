@@ -67,6 +67,11 @@ async fn every_mode_keeps_what_it_promises_three_deep(engine: Engine) -> TestRes
     // SQLite has one write lock, which the outermost call holds.
     let second_writer = engine != Engine::Sqlite;
     let bank = Bank::open(engine, 0).await;
+    // Rows that MariaDB has not purged yet are locked by their neighbours.
+    let clear = match engine {
+        Engine::Sqlite => "DELETE FROM entry",
+        _ => "TRUNCATE TABLE entry",
+    };
     for mode in [
         P::Nested,
         P::Required,
@@ -89,7 +94,7 @@ async fn every_mode_keeps_what_it_promises_three_deep(engine: Engine) -> TestRes
                 (P::NotSupported, _) if second_writer => Some(&[1, 2, 4]),
                 (P::RequiresNew | P::NotSupported | P::Never, _) => Some(&[1, 4]),
             };
-            bank.db.execute_unprepared("DELETE FROM entry").await?;
+            bank.db.execute_unprepared(clear).await?;
             let result = three_deep(&bank.db, mode, end).await;
             let case = format!("{mode} {end:?}: {result:?}");
             match (result, expected) {

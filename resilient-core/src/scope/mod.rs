@@ -13,4 +13,4 @@ pub(crate) use ledger::Holder;
 pub use ledger::ScopeId;
 pub use transaction::Transaction;
 pub(crate) use transaction::swallowed;
-pub use turn::Turn;
+pub use turn::{Flowing, Turn};

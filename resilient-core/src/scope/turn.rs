@@ -25,6 +25,17 @@ pub struct Turn<D: Database> {
     streaming: bool,
 }
 
+/// See [`Turn::stream_session`].
+#[derive(Debug)]
+pub struct Flowing<'a>(&'a mut bool);
+
+impl Flowing<'_> {
+    /// A row has come.
+    pub fn row(&mut self) {
+        *self.0 = false;
+    }
+}
+
 impl<D: Database> Turn<D> {
     pub(super) fn new(
         transaction: &Arc<Transaction<D>>,
@@ -152,10 +163,16 @@ impl<D: Database> Turn<D> {
             .ok_or_else(ended)
     }
 
-    /// The first row of a stream has come: dropping the turn now only leaves rows unread, which
-    /// the driver skips.
-    pub fn flowing(&mut self) {
-        self.on_wire = false;
+    /// The session, for a stream, and the place to note that its first row has come. From then
+    /// on, dropping the turn only leaves rows unread, which the driver skips.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub fn stream_session(&mut self) -> Result<(&mut D::Session, Flowing<'_>), Failure> {
+        self.on_wire = true;
+        let session = self.session.as_mut().and_then(|slot| slot.as_mut());
+        let flowing = Flowing(&mut self.on_wire);
+        session.map(|session| (session, flowing)).ok_or_else(ended)
     }
 
     /// How long the statement may take before it counts as lost.
