@@ -18,7 +18,7 @@ struct Repo {
     db: ResilientConnection,
 }
 
-#[resilient(retries = 3, on = [deadlock, lock_timeout, serialization_failure])]
+#[resilient(retries = 8, on = [deadlock, lock_timeout, serialization_failure])]
 impl Repo {
     pub async fn transfer(&self, from: i32, to: i32, cents: i64) -> Result<()> {
         add(&self.db, from, -cents).await?;
@@ -125,7 +125,6 @@ async fn opposite_lock_orders_both_succeed(engine: Engine) -> TestResult {
     });
     let meet = Arc::new(Barrier::new(2));
     let tries = Arc::new(AtomicU32::new(0));
-    let before = bank.test.deadlock_count().await.unwrap_or(0);
     let (a, b) = tokio::join!(
         tokio::spawn({
             let (r, m, t) = (repo.clone(), meet.clone(), tries.clone());
@@ -140,10 +139,12 @@ async fn opposite_lock_orders_both_succeed(engine: Engine) -> TestResult {
     b??;
     assert_eq!(bank.total().await, 204);
     if engine != Engine::Sqlite {
-        assert_eq!(tries.load(Ordering::SeqCst), 3, "one of the two ran twice");
+        // The victim runs again, and on PostgreSQL can be quicker than the winner wakes up, and
+        // a victim once more.
+        let again = u64::from(tries.load(Ordering::SeqCst)) - 2;
+        assert!(again >= 1);
         let faults = bank.metrics().faults;
-        assert_eq!(faults.get(&FaultKind::Deadlock), Some(&1), "{faults:?}");
-        let _ = before;
+        assert_eq!(faults.get(&FaultKind::Deadlock), Some(&again), "{faults:?}");
     }
     Ok(())
 }

@@ -8,10 +8,15 @@
 
 mod bank;
 mod basics;
+mod branches;
 mod cancellation;
 mod cancelled_parts;
 mod deadlocks;
+mod depth;
 mod futures;
+mod handles;
+mod modes;
+mod propagation;
 mod rig;
 mod sea_orm;
 mod swallowed;

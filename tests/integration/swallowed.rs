@@ -127,7 +127,8 @@ async fn ignore_deadlock(
     }
     let second = "UPDATE account SET balance = balance + 5 WHERE id = 2";
     let swallowed = db.execute_unprepared(second).await;
-    assert_eq!(swallowed.is_err(), contended);
+    // On PostgreSQL a later run can be quicker than the opponent and become a victim again.
+    assert!(swallowed.is_err() || !contended);
     let _ = db
         .execute_unprepared("UPDATE account SET balance = balance + 5 WHERE id = 3")
         .await;
@@ -155,7 +156,7 @@ async fn a_swallowed_deadlock_is_retried_to_a_correct_ok(engine: Engine) -> Test
     victim(&bank, async |go| {
         let go = std::sync::Mutex::new(Some(go));
         bank.db
-            .transact(TransactOptions::new().retries(1), || {
+            .transact(TransactOptions::new().retries(20), || {
                 runs.fetch_add(1, Ordering::SeqCst);
                 let go = go.lock().expect("lock").take();
                 async { Ok::<_, Error>(ignore_deadlock(&bank.db, go).await?) }
@@ -163,9 +164,10 @@ async fn a_swallowed_deadlock_is_retried_to_a_correct_ok(engine: Engine) -> Test
             .await
     })
     .await?;
-    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    let runs = u64::from(runs.into_inner());
+    assert!(runs >= 2);
     assert_eq!(bank.total().await, 315, "all three updates, once");
-    assert_eq!(bank.metrics().doomed, 1);
+    assert_eq!(bank.metrics().doomed, runs - 1);
     Ok(())
 }
 
