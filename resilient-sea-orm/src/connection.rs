@@ -107,10 +107,9 @@ pub(crate) fn system(connection: &DatabaseConnection) -> &'static str {
 }
 
 fn backend(connection: &DatabaseConnection) -> Option<DbBackend> {
-    match connection.inner {
-        DatabaseConnectionType::Disconnected => None,
-        _ => Some(connection.get_database_backend()),
-    }
+    // It panics where there is none.
+    let connected = !matches!(connection.inner, DatabaseConnectionType::Disconnected);
+    connected.then(|| connection.get_database_backend())
 }
 
 pub(crate) fn core_isolation(level: IsolationLevel) -> Level {

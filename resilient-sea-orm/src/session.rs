@@ -4,7 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use resilient_core::{
-    DriverError, Effect,
+    DriverError,
     driver::{Control, Disposal},
 };
 use sea_orm::{
@@ -94,6 +94,7 @@ impl Session {
     ///
     /// SQLite ends a transaction on its own account for some errors (`ON CONFLICT ROLLBACK`, a
     /// full disk), under the same codes as otherwise. A BEGIN tells: it fails inside one.
+    #[cfg_attr(not(feature = "sqlx-sqlite"), allow(clippy::unused_async))]
     pub(crate) async fn diagnose(&mut self, error: &DbErr) -> DriverError {
         #[cfg(feature = "sqlx-sqlite")]
         if let Wire::Sqlite(conn) = &mut self.wire {
@@ -109,7 +110,8 @@ impl Session {
             };
             let fault = match open {
                 Some(open) => crate::extract::fault_with(error, open),
-                None => crate::extract::fault(error).map(|f| f.with_effect(Effect::Unknown)),
+                None => crate::extract::fault(error)
+                    .map(|f| f.with_effect(resilient_core::Effect::Unknown)),
             };
             return crate::pool::or_unknown(fault, error);
         }

@@ -1,5 +1,6 @@
 //! Tasks of this workspace: `cargo xtask test`, `cargo xtask lint`, `cargo xtask ci`.
 
+mod features;
 mod install;
 #[allow(
     unreachable_pub,
@@ -33,7 +34,9 @@ enum Task {
     Test(TestArguments),
     /// Checks formatting, clippy and the documentation
     Lint,
-    /// Everything the continuous integration checks: lint, then test
+    /// Lints the adapter with each engine alone, with none, and with what depends on them
+    Features,
+    /// Everything the continuous integration checks: lint, features, then test
     Ci,
     /// Checks licences and advisories of the dependencies
     Deny,
@@ -57,7 +60,10 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test(&mut steps, &arguments),
         Task::Lint => lint(&mut steps),
-        Task::Ci => lint(&mut steps).and_then(|()| test(&mut steps, &TestArguments::default())),
+        Task::Features => features::check(&mut steps),
+        Task::Ci => lint(&mut steps)
+            .and_then(|()| features::check(&mut steps))
+            .and_then(|()| test(&mut steps, &TestArguments::default())),
         Task::Deny => deny(&mut steps),
     };
     steps.finish(result)

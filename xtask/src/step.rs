@@ -1,7 +1,7 @@
 //! Runs commands one after the other, shows each and how long it took.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,13 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(own.parent().unwrap_or(own));
     command
+}
+
+/// The folder that cargo builds this workspace in, known from where this program lies.
+pub(crate) fn target_folder() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().map_err(|error| Failure(format!("own path: {error}")))?;
+    let folder = own.ancestors().nth(2).map(Path::to_owned);
+    folder.ok_or_else(|| Failure("no target folder".to_owned()))
 }
 
 /// A program of the workspace that runs another command. It lies beside this one, and is run
