@@ -48,7 +48,11 @@ pub trait From {
 }
 pub trait Future {}
 pub trait IntoFuture {
-    fn into_future(&self) {}
+    fn into_future(self)
+    where
+        Self: ::core::marker::Sized,
+    {
+    }
 }
 pub trait ReplayArgument {
     fn replay(&self) {}
@@ -101,7 +105,7 @@ impl Repo {
         let __result = __owned0 + call + result;
         let __step = {
             let __error = 0;
-            __error
+            __error + __result - __result
         };
         self.db.execute_unprepared("SELECT 1").await?;
         ::core::result::Result::Ok(__attempt + __result + __step)

@@ -89,8 +89,7 @@ impl Repo {
     /// Patterns, `mut` bindings and what is not used.
     pub async fn patterns(
         &self,
-        (a, mut b): (u32, u32),
-        mut c: Vec<u32>,
+        ((a, mut b), mut c): ((u32, u32), Vec<u32>),
         &d: &u32,
         _: String,
         _unused: String,
@@ -158,7 +157,8 @@ impl Repo {
                     return Ok(usize::MAX);
                 }
             }
-            total += (|word: &str| count(word))(word);
+            let add = |more: &str| total += count(more);
+            [*word].into_iter().for_each(add);
         }
         self.run().await?;
         let number: usize = "1".parse()?;
@@ -206,8 +206,12 @@ impl Repo {
     }
 
     /// Always there, with an argument that never is.
-    #[cfg(all())]
-    pub async fn present(&self, #[cfg(any())] x: Missing, #[cfg(all())] y: u32) -> Result<u32> {
+    #[cfg(not(target_os = "none"))]
+    pub async fn present(
+        &self,
+        #[cfg(any())] x: Missing,
+        #[cfg(not(target_os = "none"))] y: u32,
+    ) -> Result<u32> {
         self.run().await?;
         Ok(y)
     }

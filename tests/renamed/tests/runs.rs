@@ -51,7 +51,7 @@ async fn every_form_of_method_runs() {
     let mut repo = Repo::new(connection("ordinary").await);
     let token = Token("ab".to_owned());
     let (text, more) = (String::new(), String::new());
-    let call = repo.patterns((1, 2), vec![3], &4, text, more, [5, 0, 0, 6], &token);
+    let call = repo.patterns(((1, 2), vec![3]), &4, text, more, [5, 0, 0, 6], &token);
     assert_eq!(call.await.unwrap(), 34);
     assert_eq!(repo.r#type(7).await.unwrap(), 7);
     assert_eq!(repo.lifetimes("", "long").await.unwrap(), "long");
