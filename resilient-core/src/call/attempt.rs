@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -27,6 +27,7 @@ pub struct Attempt<D: Database> {
     work: Work<D>,
     limit: Option<(Duration, Reason)>,
     timed_out: AtomicBool,
+    started: Instant,
     settled: bool,
 }
 
@@ -57,6 +58,7 @@ impl<D: Database> Attempt<D> {
         limit: Option<(Duration, Reason)>,
     ) -> Self {
         Self {
+            started: db.context().clock.now(),
             db: Arc::clone(db),
             frame,
             work,
@@ -90,7 +92,7 @@ impl<D: Database> Attempt<D> {
         };
         let timed = async {
             let mut up = self.db.context().clock.sleep(*limit);
-            std::future::poll_fn(|cx| {
+            let ended = std::future::poll_fn(|cx| {
                 if let Poll::Ready(result) = body.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
@@ -100,14 +102,14 @@ impl<D: Database> Attempt<D> {
                     None
                 })
             })
-            .await
+            .await;
+            // Made in here, so that the error belongs to this call and learns how it ends.
+            ended.unwrap_or_else(|| {
+                let failure = self.describe(timeout(reason.clone()));
+                Err(E::from(D::Error::from(failure)))
+            })
         };
-        match frame.enter(timed).await {
-            Some(result) => result,
-            None => Err(E::from(D::Error::from(
-                self.describe(timeout(reason.clone())),
-            ))),
-        }
+        frame.enter(timed).await
     }
 
     fn describe(&self, mut failure: Failure) -> Failure {
@@ -194,12 +196,32 @@ impl<D: Database> Attempt<D> {
             }
         };
         self.settled = true;
-        Wreck {
+        let mut wreck = Wreck {
             cause,
             outcome,
             rollback,
             level,
             timed_out,
+        };
+        self.attribute_server_limit(&mut wreck);
+        wreck
+    }
+
+    /// The server's own limit was set from the attempt's and may be quicker to say so: that is
+    /// the attempt's timeout or the call's deadline all the same.
+    fn attribute_server_limit(&self, wreck: &mut Wreck) {
+        /// The server counts in whole milliseconds.
+        const ROUNDING: Duration = Duration::from_millis(2);
+        let (Some((limit, reason)), Some(cause)) = (&self.limit, &mut wreck.cause) else {
+            return;
+        };
+        let now = self.db.context().clock.now();
+        let elapsed = now.saturating_duration_since(self.started);
+        let by_server =
+            cause.kind() == FaultKind::StatementTimeout && cause.reason == Reason::Database;
+        if by_server && elapsed + ROUNDING >= *limit {
+            wreck.timed_out |= *reason == Reason::AttemptTimeout;
+            cause.reason = reason.clone();
         }
     }
 }
