@@ -127,6 +127,12 @@ pub fn always(engine: Engine, kind: FaultKind) -> Option<&'static str> {
     }
 }
 
+/// Ends a test whose call waits for itself, which nothing else would.
+pub async fn without_hanging<T>(call: impl Future<Output = T>) -> T {
+    let limit = std::time::Duration::from_secs(30);
+    tokio::time::timeout(limit, call).await.expect("it hangs")
+}
+
 /// A connection name of one test alone, so that its counters are its own.
 pub fn unique_name() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};

@@ -97,7 +97,9 @@ async fn an_attempt_that_runs_into_its_timeout_is_undone_and_run_again(
             let first = runs.fetch_add(1, Ordering::SeqCst) == 0;
             add(db, 1, 1).await?;
             match waiting {
-                Some(sql) if first => drop(db.execute_unprepared(sql).await?),
+                Some(sql) if first => {
+                    db.execute_unprepared(sql).await?;
+                }
                 None if first => pending().await,
                 _ => {}
             }
