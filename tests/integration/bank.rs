@@ -106,6 +106,33 @@ pub fn impatient(engine: Engine, sql: &str) -> String {
     }
 }
 
+/// A statement that always fails with `kind`, if the engine can be made to. `SQLite`'s fails if
+/// somebody [holds](Bank::holds) its lock.
+pub fn always(engine: Engine, kind: FaultKind) -> Option<&'static str> {
+    let lock_timeout = kind == FaultKind::LockTimeout;
+    match engine {
+        Engine::Postgres if lock_timeout => {
+            Some("DO $$ BEGIN RAISE EXCEPTION 'always' USING ERRCODE = '55P03'; END $$")
+        }
+        Engine::Postgres => {
+            Some("DO $$ BEGIN RAISE EXCEPTION 'always' USING ERRCODE = '40001'; END $$")
+        }
+        Engine::MariaDb if lock_timeout => {
+            Some("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1205, MESSAGE_TEXT = 'always'")
+        }
+        Engine::MariaDb => {
+            Some("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1020, MESSAGE_TEXT = 'always'")
+        }
+        Engine::Sqlite => lock_timeout.then_some("UPDATE account SET balance = 0 WHERE id = 1"),
+    }
+}
+
+/// Ends a test whose call waits for itself, which nothing else would.
+pub async fn without_hanging<T>(call: impl Future<Output = T>) -> T {
+    let limit = std::time::Duration::from_secs(30);
+    tokio::time::timeout(limit, call).await.expect("it hangs")
+}
+
 /// A connection name of one test alone, so that its counters are its own.
 pub fn unique_name() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};

@@ -12,7 +12,7 @@ use sea_orm::{ActiveValue::Set, Statement, StreamTrait};
 use support::{Engine, TestResult, engine_tests};
 use tokio::sync::Notify;
 
-use crate::bank::{Bank, enter};
+use crate::bank::{Bank, enter, without_hanging};
 
 const ONCE: TransactOptions = TransactOptions::new().retries(0);
 
@@ -151,7 +151,7 @@ async fn a_stream_that_leaves_its_method_is_an_error_and_costs_no_connection(
         stream.next().await.expect("a row")?;
         Ok::<_, Error>(stream)
     });
-    let error = result.await.map(drop).unwrap_err();
+    let error = without_hanging(result).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("stream"), "{error}");
     assert_eq!(error.outcome(), Outcome::RolledBack);
 
@@ -164,7 +164,7 @@ async fn a_stream_that_leaves_its_method_is_an_error_and_costs_no_connection(
         *kept.lock().expect("lock") = Some(stream);
         Err::<(), _>(Error::custom("on purpose"))
     });
-    assert!(result.await.is_err());
+    assert!(without_hanging(result).await.is_err());
     drop(kept);
     assert_eq!(
         bank.entries().await,

@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -29,6 +29,7 @@ pub struct Attempt<D: Database> {
     limit: Option<(Duration, Reason)>,
     span: tracing::Span,
     timed_out: AtomicBool,
+    started: Instant,
     settled: bool,
 }
 
@@ -68,6 +69,7 @@ impl<D: Database> Attempt<D> {
         );
         Self {
             span,
+            started: db.context().clock.now(),
             db: Arc::clone(db),
             frame,
             work,
@@ -178,12 +180,32 @@ impl<D: Database> Attempt<D> {
             }
         };
         self.settled = true;
-        Wreck {
+        let mut wreck = Wreck {
             cause,
             outcome,
             rollback,
             level,
             timed_out,
+        };
+        self.attribute_server_limit(&mut wreck);
+        wreck
+    }
+
+    /// The server's own limit was set from the attempt's and may be quicker to say so: that is
+    /// the attempt's timeout or the call's deadline all the same.
+    fn attribute_server_limit(&self, wreck: &mut Wreck) {
+        /// The server counts in whole milliseconds.
+        const ROUNDING: Duration = Duration::from_millis(2);
+        let (Some((limit, reason)), Some(cause)) = (&self.limit, &mut wreck.cause) else {
+            return;
+        };
+        let now = self.db.context().clock.now();
+        let elapsed = now.saturating_duration_since(self.started);
+        let by_server =
+            cause.kind() == FaultKind::StatementTimeout && *cause.reason() == Reason::Database;
+        if by_server && elapsed + ROUNDING >= *limit {
+            wreck.timed_out |= *reason == Reason::AttemptTimeout;
+            cause.inner.reason = reason.clone();
         }
     }
 }
@@ -226,7 +248,9 @@ where
         alarm.as_mut().poll(cx).map(|()| {
             // While the body is still there: so this is the first cause, not its being dropped.
             let failure = this.attempt.time_is_up();
-            Err(E::from(D::Error::from(failure)))
+            // Made in the frame, so that the error belongs to this call and learns how it ends.
+            let frame = Arc::clone(&this.attempt.frame);
+            frame.enter_now(|| Err(E::from(D::Error::from(failure))))
         })
     }
 }

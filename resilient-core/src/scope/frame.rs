@@ -365,6 +365,13 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// Runs `f` in this frame, at once.
+    pub(crate) fn enter_now<T>(self: Arc<Self>, f: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, f)
+    }
+}
+
 /// A future with a frame of its own.
 pub(crate) type InFrame<F> = TaskLocalFuture<Arc<Frame>, F>;
 

@@ -106,7 +106,7 @@ impl<D: Database> Transaction<D> {
                 Admission::AfterSibling => freed.await,
                 Admission::AfterHandle => {
                     let context = self.db.context();
-                    let patience = context.clock.alarm(HANDLE_WAIT);
+                    let patience = context.clock.sleep(HANDLE_WAIT);
                     if !either(freed, patience).await {
                         return Err(held_by_handle());
                     }
