@@ -140,7 +140,7 @@ impl Told {
     }
 }
 
-async fn entries(bank: &Bank) -> BTreeSet<i64> {
+pub async fn entries(bank: &Bank) -> BTreeSet<i64> {
     let admin = bank.test.admin();
     let query = Statement::from_string(admin.get_database_backend(), "SELECT id FROM entry");
     let rows = admin.query_all_raw(query).await.expect("entries");

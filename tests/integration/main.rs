@@ -11,4 +11,7 @@ mod basics;
 mod cancellation;
 mod cancelled_parts;
 mod futures;
+mod killed;
+mod pool;
 mod rig;
+mod silence;
