@@ -155,6 +155,13 @@ impl Failure {
         self
     }
 
+    /// The same failure with the error of the rollback that followed it.
+    #[must_use]
+    pub fn with_rollback_error(mut self, error: Option<DriverError>) -> Self {
+        self.rollback = error.map(Box::new);
+        self
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> FaultKind {
         self.fault.kind()

@@ -1,15 +1,15 @@
 //! Statements: on the pool, in a call without a transaction, or in a scope.
 
 use resilient_core::{
-    DriverError, Effect, Fault, FaultKind,
+    DriverError,
     scope::{Place, Scope, current},
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use crate::{
     Error, ResilientConnection, ResilientTransaction, extract, keywords,
     pool::{Pool, driver_error},
-    session::{Reply, Request, limited},
+    session::{Reply, Request, limited, through},
 };
 
 impl ResilientConnection {
@@ -36,15 +36,11 @@ impl ResilientConnection {
     }
 }
 
-/// On the pool, by SeaORM's own way.
+/// On the pool, by SeaORM's own way. Waiting for a connection has a limit of its own, which is
+/// the shorter one unless it was set otherwise.
 async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
-    let db = &pool.connection;
-    Ok(match request {
-        Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),
-        Request::Unprepared(sql) => Reply::Done(db.execute_unprepared(sql).await?),
-        Request::One(s) => Reply::One(db.query_one_raw(s.clone()).await?),
-        Request::All(s) => Reply::All(db.query_all_raw(s.clone()).await?),
-    })
+    let limit = pool.context.limits().statement;
+    limited(limit, through(&pool.connection, request)).await
 }
 
 /// In a transaction of the framework.
@@ -57,20 +53,12 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     match limited(limit, session.send(request)).await {
-        Ok(Ok(reply)) => {
+        Ok(reply) => {
             turn.succeeded();
             Ok(reply)
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             turn.failed(driver_error(error.clone()));
-            Err(error)
-        }
-        Err(_) => {
-            let error = DbErr::Conn(RuntimeErr::Internal(format!(
-                "no answer within {limit:?}: the connection is given up"
-            )));
-            let lost = Fault::new(FaultKind::ConnectionLost, Effect::Connection);
-            turn.failed(DriverError::new(lost, error.clone()));
             Err(error)
         }
     }

@@ -89,7 +89,10 @@ impl Session {
     }
 }
 
-async fn through(db: &impl ConnectionTrait, request: Request<'_>) -> Result<Reply, DbErr> {
+pub(crate) async fn through(
+    db: &impl ConnectionTrait,
+    request: Request<'_>,
+) -> Result<Reply, DbErr> {
     Ok(match request {
         Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),
         Request::Unprepared(sql) => Reply::Done(db.execute_unprepared(sql).await?),
@@ -293,7 +296,13 @@ fn dispose<DB: Engine>(
     }
     if how == Disposal::Discard {
         conn.close_on_drop();
+        return;
     }
+    // The pool tests the connection before it takes it back, and has no limit for that: behind
+    // a network that has fallen silent the slot would be lost.
+    runtime.spawn(async move {
+        let _ = tokio::time::timeout(CLEAN_UP_LIMIT, conn.return_to_pool()).await;
+    });
 }
 
 /// What differs between engines when a connection is given back.
@@ -327,10 +336,25 @@ impl Engine for sqlx::Sqlite {
     }
 }
 
-/// Runs `operation` for at most `limit`.
+/// Runs `operation` for at most `limit`; silence is an error like any other.
 pub(crate) async fn limited<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, DbErr>>,
-) -> Result<Result<T, DbErr>, tokio::time::error::Elapsed> {
-    tokio::time::timeout(limit, operation).await
+) -> Result<T, DbErr> {
+    tokio::time::timeout(limit, operation)
+        .await
+        .unwrap_or_else(|_| Err(silence(limit)))
+}
+
+/// The error of an answer that did not come: one that is classified as a lost connection,
+/// also after it went through the hands of the user.
+pub(crate) fn silence(limit: Duration) -> DbErr {
+    let text = format!("no answer within {limit:?}: the connection is given up");
+    #[cfg(feature = "sqlx-dep")]
+    return query_err(sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        text,
+    )));
+    #[cfg(not(feature = "sqlx-dep"))]
+    DbErr::Conn(sea_orm::RuntimeErr::Internal(text))
 }

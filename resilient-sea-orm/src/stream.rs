@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use resilient_core::scope::{Place, Scope, current};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
@@ -16,7 +16,7 @@ use crate::{
     connection_trait::misuse,
     keywords,
     pool::{Pool, driver_error},
-    session::{Session, Wire},
+    session::{Session, Wire, limited},
 };
 
 /// A stream of rows.
@@ -48,6 +48,7 @@ async fn in_scope(
         return Err(misuse(refusal));
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
+    let limit = turn.limit();
     let rows = async_stream::stream! {
         let session = match turn.session() {
             Ok(session) => session,
@@ -61,9 +62,10 @@ async fn in_scope(
         let failed = {
             let mut rows = rows(session, &statement);
             let mut failed = None;
-            while let Some(row) = rows.next().await {
-                match row {
-                    Ok(row) => yield Ok(row),
+            loop {
+                match limited(limit, rows.next().map(Option::transpose)).await {
+                    Ok(Some(row)) => yield Ok(row),
+                    Ok(None) => break,
                     Err(error) => {
                         failed = Some(error);
                         break;

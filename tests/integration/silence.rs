@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use resilient_sea_orm::{Result, prelude::*};
-use sea_orm::{ConnectionTrait, Statement, StreamTrait};
+use sea_orm::{Statement, StreamTrait};
 use support::{Engine, Server, TestResult, engine_tests};
 
 use crate::{
