@@ -10,6 +10,7 @@ mod bank;
 mod basics;
 mod cancellation;
 mod cancelled_parts;
+mod commit;
 mod futures;
 mod killed;
 mod pool;
