@@ -10,6 +10,7 @@ mod bank;
 mod basics;
 mod cancellation;
 mod cancelled_parts;
+mod causes;
 mod commit;
 mod futures;
 mod killed;
