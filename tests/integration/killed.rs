@@ -114,8 +114,8 @@ struct Answers {
 }
 
 impl Answers {
-    fn hear(&mut self, id: i64, answer: Result<()>) {
-        if let Err(error) = &answer
+    fn hear(&mut self, id: i64, answer: &Result<()>) {
+        if let Err(error) = answer
             && error.outcome() != Outcome::Unknown
         {
             self.errors.insert(error.to_string());
@@ -124,7 +124,7 @@ impl Answers {
             Ok(()) => self.ok.insert(id),
             Err(Outcome::RolledBack | Outcome::NotSent) => self.undone.insert(id),
             Err(Outcome::Unknown) => self.unknown.insert(id),
-            Err(_) => panic!("{id}: {answer:?}"),
+            Err(other) => panic!("{id}: {other}"),
         };
     }
 
@@ -160,7 +160,7 @@ impl Storm {
                     let id = id.fetch_add(1, Ordering::SeqCst);
                     let options = TransactOptions::new().name(name);
                     let answer = db.transact(options, || transfer(&db, id)).await;
-                    answers.hear(id, answer);
+                    answers.hear(id, &answer);
                     done.fetch_add(1, Ordering::SeqCst);
                 }
                 answers

@@ -5,25 +5,24 @@ use std::{
     time::Duration,
 };
 
-use resilient_sea_orm::{Result, policy::StopReason, prelude::*};
+use resilient_sea_orm::{ResilientTransaction, Result, policy::StopReason, prelude::*};
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use support::{Engine, Server, TestResult, engine_tests};
+use support::{Engine, Server, TestResult, engine_tests, wait_until};
 
 use crate::{
     bank::add,
-    rig::{Rig, nothing_leaks},
+    rig::{PATIENCE, Rig, nothing_leaks},
 };
 
 fn impatient(pool: u32) -> Rig {
     let mut rig = Rig::new(pool);
-    rig.acquire = Duration::from_millis(20);
+    rig.acquire = Duration::from_millis(100);
     rig
 }
 
 async fn an_exhausted_pool_is_named_retried_and_nothing_was_sent(engine: Engine) -> TestResult {
     let bank = impatient(1).bank(engine, 2).await;
-    let held = bank.db.begin().await?;
-    held.execute_unprepared("SELECT 1").await?;
+    let held = hold(&bank.db, 1).await?;
     let tries = AtomicU32::new(0);
     let options = TransactOptions::new().retries(2).name("exhausted");
     let result: Result<()> = bank
@@ -50,15 +49,16 @@ async fn an_exhausted_pool_is_named_retried_and_nothing_was_sent(engine: Engine)
         assert!(text.contains(word), "{word} is not in: {text}");
     }
     // The holder was not disturbed, and what it held can be had again.
-    held.commit().await?;
+    for slot in held {
+        slot.commit().await?;
+    }
     nothing_leaks(&bank, 1).await;
     Ok(())
 }
 
 async fn a_swallowed_pool_timeout_is_not_an_empty_success(engine: Engine) -> TestResult {
     let bank = impatient(1).bank(engine, 2).await;
-    let held = bank.db.begin().await?;
-    held.execute_unprepared("SELECT 1").await?;
+    let held = hold(&bank.db, 1).await?;
     let options = TransactOptions::new().retries(0);
     let result: Result<()> = bank
         .db
@@ -70,14 +70,13 @@ async fn a_swallowed_pool_timeout_is_not_an_empty_success(engine: Engine) -> Tes
     let error = result.unwrap_err();
     assert_eq!(error.kind(), FaultKind::PoolTimeout, "{error}");
     assert_eq!(error.outcome(), Outcome::NotSent, "{error}");
+    drop(held);
     Ok(())
 }
 
 async fn a_retry_gets_the_connection_that_became_free(engine: Engine) -> TestResult {
     let bank = impatient(1).bank(engine, 2).await;
-    let held = bank.db.begin().await?;
-    held.execute_unprepared("SELECT 1").await?;
-    let held = std::sync::Mutex::new(Some(held));
+    let held = std::sync::Mutex::new(hold(&bank.db, 1).await?.pop());
     let tries = AtomicU32::new(0);
     let options = TransactOptions::new().retries(50);
     let result: Result<()> = bank
@@ -97,19 +96,9 @@ async fn a_retry_gets_the_connection_that_became_free(engine: Engine) -> TestRes
 
 async fn no_slot_is_lost_after_thousands_of_failed_acquires(engine: Engine) -> TestResult {
     let mut rig = Rig::new(2);
-    rig.acquire = Duration::from_millis(1);
+    rig.acquire = Duration::from_millis(10);
     let bank = rig.bank(engine, 2).await;
-    // A pool with time enough, to hold both slots for sure.
-    let mut held = Vec::new();
-    while held.len() < 2 {
-        let slot = bank
-            .db
-            .begin_with_config(None, Some(sea_orm::AccessMode::ReadOnly))
-            .await?;
-        if slot.execute_unprepared("SELECT 1").await.is_ok() {
-            held.push(slot);
-        }
-    }
+    let held = hold(&bank.db, 2).await?;
     let waiting = (0..50).map(|_| {
         let db = bank.db.clone();
         tokio::spawn(async move {
@@ -127,34 +116,34 @@ async fn no_slot_is_lost_after_thousands_of_failed_acquires(engine: Engine) -> T
         slot.rollback().await?;
     }
     assert_eq!(bank.balance(1).await, 100_000);
-    let patient = async || {
-        let slot = bank.db.begin().await?;
-        slot.execute_unprepared("SELECT 1").await?;
-        slot.commit().await
-    };
-    let works = async || Ok(patient().await.is_ok());
-    support::wait_until("a free slot", crate::rig::PATIENCE, works).await?;
-    both_slots(&bank.db).await
+    hold(&bank.db, 2).await?;
+    Ok(())
 }
 
-/// With a millisecond to wait, a slot may need more than one try; both must be there at once.
-async fn both_slots(db: &ResilientConnection) -> TestResult {
+/// Takes so many connections at once. In the little time that these pools have, one may need
+/// more than one try.
+async fn hold(
+    db: &ResilientConnection,
+    slots: usize,
+) -> Result<Vec<ResilientTransaction>, support::Error> {
     let held = std::sync::Mutex::new(Vec::new());
-    let taken = async || {
+    let all = async || {
         let slot = db
             .begin_with_config(None, Some(sea_orm::AccessMode::ReadOnly))
             .await?;
-        if slot.execute_unprepared("SELECT 1").await.is_ok() {
-            held.lock().expect("no panic").push(slot);
-        }
-        Ok(held.lock().expect("no panic").len() == 2)
+        let works = slot.execute_unprepared("SELECT 1").await.is_ok();
+        let mut held = held.lock().expect("no panic");
+        held.extend(works.then_some(slot));
+        Ok(held.len() == slots)
     };
-    Ok(support::wait_until("both slots", crate::rig::PATIENCE, taken).await?)
+    wait_until("connections to hold", PATIENCE, all).await?;
+    Ok(held.into_inner().expect("no panic"))
 }
 
 async fn a_server_that_is_down_is_not_called_an_exhausted_pool(engine: Engine) -> TestResult {
     let server = Server::start_private(engine, &[])?;
     let bank = impatient(4).private(&server, 2).await;
+    drop(hold(&bank.db, 2).await?);
     server.kill()?;
     let options = TransactOptions::new().retries(0);
     let result: Result<()> = bank.db.transact(options, || add(&bank.db, 1, -1)).await;
@@ -162,6 +151,7 @@ async fn a_server_that_is_down_is_not_called_an_exhausted_pool(engine: Engine) -
     assert_eq!(error.outcome(), Outcome::NotSent, "{error}");
     assert_eq!(error.kind(), FaultKind::ServerUnavailable, "{error}");
     assert!(!error.to_string().contains("max_connections"), "{error}");
+    server.restart()?;
     Ok(())
 }
 

@@ -16,8 +16,9 @@ use crate::{
 const LIMIT: Duration = Duration::from_millis(400);
 
 struct Frozen {
-    server: Server,
+    /// Before its server, which it needs to clean up.
     bank: Bank,
+    server: Server,
 }
 
 impl Frozen {
@@ -25,9 +26,9 @@ impl Frozen {
         let server = Server::start_private(engine, &[])?;
         let mut rig = Rig::new(2);
         rig.limit = LIMIT;
-        rig.acquire = Duration::from_secs(2);
+        rig.acquire = Duration::from_secs(1);
         let bank = rig.private(&server, 2).await;
-        Ok(Self { server, bank })
+        Ok(Self { bank, server })
     }
 
     /// Goes on, and proves that nothing is left of the silence.
