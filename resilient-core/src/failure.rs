@@ -90,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) attempts: u32,
     pub(crate) method: Option<&'static str>,
     pub(crate) stop: Option<StopReason>,
+    pub(crate) rollback: Option<DriverError>,
 }
 
 impl Failure {
@@ -104,6 +105,7 @@ impl Failure {
             attempts: 1,
             method: None,
             stop: None,
+            rollback: None,
         };
         Self {
             inner: Box::new(inner),
@@ -174,6 +176,13 @@ impl Failure {
         self.inner.attempts = attempts;
         self.inner.outcome = outcome;
         self.inner.stop = stop;
+        self
+    }
+
+    /// The same failure with the error of the rollback that followed it.
+    #[must_use]
+    pub fn with_rollback_error(mut self, error: Option<DriverError>) -> Self {
+        self.inner.rollback = error;
         self
     }
 
@@ -258,6 +267,9 @@ impl fmt::Display for Failure {
         match self.inner.stop {
             None | Some(StopReason::NotRetryable | StopReason::LeftToRoot) => {}
             Some(stop) => write!(f, ", {stop}")?,
+        }
+        if self.inner.rollback.is_some() {
+            f.write_str("; the rollback failed too")?;
         }
         Ok(())
     }

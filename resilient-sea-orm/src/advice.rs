@@ -96,3 +96,13 @@ pub(crate) fn pool_exhausted(pool: &Pool) -> String {
     text.push_str("; raise max_connections or hold transactions for a shorter time");
     text
 }
+
+/// What to say if the pool had room for one more connection: then it was not the pool that the
+/// wait was for, but a server that let nobody in.
+pub(crate) fn unreachable(pool: &Pool) -> Option<String> {
+    let (_, _, _, timeout) = pool_state(pool).filter(|(max, size, ..)| size < max)?;
+    let name = pool.context().name();
+    Some(format!(
+        "the server of {name:?} let no connection in within {timeout:.1} s"
+    ))
+}

@@ -1,15 +1,17 @@
 //! Statements: on the pool, in a call without a transaction, or in a scope.
 
+use std::time::Duration;
+
 use resilient_core::{
-    DriverError, Effect, Fault, FaultKind,
-    scope::{Place, Scope, current},
+    DriverError,
+    scope::{Place, Scope, Turn, current},
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice, extract, keywords,
     pool::Pool,
-    session::{Reply, Request, limited},
+    session::{Reply, Request, limited, through},
 };
 
 impl ResilientConnection {
@@ -37,15 +39,11 @@ impl ResilientConnection {
     }
 }
 
-/// On the pool, by SeaORM's own way.
+/// On the pool, by SeaORM's own way. Waiting for a connection has a limit of its own, which is
+/// the shorter one unless it was set otherwise.
 async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
-    let db = &pool.connection;
-    Ok(match request {
-        Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),
-        Request::Unprepared(sql) => Reply::Done(db.execute_unprepared(sql).await?),
-        Request::One(s) => Reply::One(db.query_one_raw(s.clone()).await?),
-        Request::All(s) => Reply::All(db.query_all_raw(s.clone()).await?),
-    })
+    let limit = pool.context.limits().statement;
+    limited(limit, through(&pool.connection, request)).await
 }
 
 /// In a transaction of the framework.
@@ -57,30 +55,25 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
-    let sent = async {
-        match session.send(request).await {
-            Ok(reply) => Ok(reply),
-            Err(error) => {
-                let diagnosed = session.diagnose(&error).await;
-                Err((error, diagnosed))
-            }
-        }
-    };
-    match limited(limit, sent).await {
-        Ok(Ok(reply)) => {
+    let result = limited(limit, session.send(request)).await;
+    booked(turn, limit, result).await
+}
+
+/// Books how a turn's statement ended.
+pub(crate) async fn booked<T>(
+    mut turn: Turn<Pool>,
+    limit: Duration,
+    result: Result<T, DbErr>,
+) -> Result<T, DbErr> {
+    match result {
+        Ok(value) => {
             turn.succeeded();
-            Ok(reply)
+            Ok(value)
         }
-        Ok(Err((error, diagnosed))) => {
+        Err(error) => {
+            let session = turn.session().map_err(Error::from)?;
+            let diagnosed = session.diagnose(&error, limit).await;
             turn.failed(diagnosed);
-            Err(error)
-        }
-        Err(_) => {
-            let error = DbErr::Conn(RuntimeErr::Internal(format!(
-                "no answer within {limit:?}: the connection is given up"
-            )));
-            let lost = Fault::new(FaultKind::ConnectionLost, Effect::Connection);
-            turn.failed(DriverError::new(lost, error.clone()));
             Err(error)
         }
     }

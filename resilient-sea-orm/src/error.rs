@@ -126,6 +126,7 @@ impl fmt::Display for Error {
                     outcome,
                     status.stop_reason(),
                 )
+                .with_rollback_error(status.rollback_error().cloned())
                 .fmt(f),
         }
     }

@@ -75,12 +75,16 @@ impl Pool {
             other => DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(other))),
         };
         let fault = extract::fault_at_connect(&error).unwrap_or_else(unknown);
-        let exhausted = fault.kind() == FaultKind::PoolTimeout;
-        let error = DriverError::new(fault, error);
-        if exhausted {
-            error.with_advice(advice::pool_exhausted(self))
-        } else {
-            error
+        if fault.kind() != FaultKind::PoolTimeout {
+            return DriverError::new(fault, error);
+        }
+        // sqlx says "pool timed out" also when it tried to connect all the time.
+        match advice::unreachable(self) {
+            Some(advice) => {
+                let down = Fault::new(FaultKind::ServerUnavailable, Effect::Connection);
+                DriverError::new(down, error).with_advice(advice)
+            }
+            None => DriverError::new(fault, error).with_advice(advice::pool_exhausted(self)),
         }
     }
 }

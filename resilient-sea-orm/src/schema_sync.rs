@@ -3,15 +3,16 @@
 //! Inside a scope it asks in the scope's transaction, which alone sees what that has changed.
 
 use resilient_core::scope::{Place, Scope, current};
-use sea_orm::{
-    DbBackend, DbErr, RuntimeErr, Statement, StatementBuilder, sea_query::SelectStatement,
-};
+use sea_orm::{DbBackend, DbErr, Statement, StatementBuilder, sea_query::SelectStatement};
 use sea_schema::{
     Connection,
     sqlx_types::{SqlxError, SqlxRow},
 };
 
-use crate::{Error, ResilientConnection, ResilientTransaction, pool::Pool, session::limited};
+use crate::{
+    Error, ResilientConnection, ResilientTransaction, connection_trait::booked, pool::Pool,
+    session::limited,
+};
 
 async fn in_scope(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, SqlxError> {
     ask(scope, statement)
@@ -23,29 +24,8 @@ async fn ask(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, 
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
-    let asked = async {
-        match session.schema_rows(&statement).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => {
-                let diagnosed = session.diagnose(&error).await;
-                Err((error, diagnosed))
-            }
-        }
-    };
-    match limited(limit, asked).await {
-        Ok(Ok(rows)) => {
-            turn.succeeded();
-            Ok(rows)
-        }
-        Ok(Err((error, diagnosed))) => {
-            turn.failed(diagnosed);
-            Err(error)
-        }
-        // The turn is dropped unanswered, which gives the transaction up.
-        Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(format!(
-            "no answer within {limit:?}: the connection is given up"
-        )))),
-    }
+    let result = limited(limit, session.schema_rows(&statement)).await;
+    booked(turn, limit, result).await
 }
 
 fn built(backend: DbBackend, select: &SelectStatement) -> Statement {

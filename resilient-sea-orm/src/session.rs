@@ -94,21 +94,15 @@ impl Session {
     ///
     /// SQLite ends a transaction on its own account for some errors (`ON CONFLICT ROLLBACK`, a
     /// full disk), under the same codes as otherwise. A BEGIN tells: it fails inside one.
-    #[cfg_attr(not(feature = "sqlx-sqlite"), allow(clippy::unused_async))]
-    pub(crate) async fn diagnose(&mut self, error: &DbErr) -> DriverError {
+    #[cfg_attr(
+        not(feature = "sqlx-sqlite"),
+        allow(clippy::unused_async, unused_variables)
+    )]
+    pub(crate) async fn diagnose(&mut self, error: &DbErr, limit: Duration) -> DriverError {
         #[cfg(feature = "sqlx-sqlite")]
         if let Wire::Sqlite(conn) = &mut self.wire {
-            use sqlx::Executor;
-            let open = match conn.execute(sqlx::raw_sql("BEGIN")).await {
-                Ok(_) => conn
-                    .execute(sqlx::raw_sql("ROLLBACK"))
-                    .await
-                    .map(|_| false)
-                    .ok(),
-                Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("1") => Some(true),
-                Err(_) => None,
-            };
-            let fault = match open {
+            let open = tokio::time::timeout(limit, sqlite_transaction_open(conn)).await;
+            let fault = match open.ok().flatten() {
                 Some(open) => crate::extract::fault_with(error, open),
                 None => crate::extract::fault(error)
                     .map(|f| f.with_effect(resilient_core::Effect::Unknown)),
@@ -116,6 +110,20 @@ impl Session {
             return crate::pool::or_unknown(fault, error);
         }
         crate::pool::or_unknown(crate::extract::fault(error), error)
+    }
+}
+
+/// Whether the connection is inside a transaction; `None` where that cannot be told.
+#[cfg(feature = "sqlx-sqlite")]
+async fn sqlite_transaction_open(conn: &mut sqlx::SqliteConnection) -> Option<bool> {
+    use sqlx::Executor;
+    match conn.execute(sqlx::raw_sql("BEGIN")).await {
+        Ok(_) => {
+            let ended = conn.execute(sqlx::raw_sql("ROLLBACK")).await;
+            ended.is_ok().then_some(false)
+        }
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("1") => Some(true),
+        Err(_) => None,
     }
 }
 
@@ -146,7 +154,10 @@ impl Session {
     }
 }
 
-async fn through(db: &impl ConnectionTrait, request: Request<'_>) -> Result<Reply, DbErr> {
+pub(crate) async fn through(
+    db: &impl ConnectionTrait,
+    request: Request<'_>,
+) -> Result<Reply, DbErr> {
     Ok(match request {
         Request::Execute(s) => Reply::Done(db.execute_raw(s.clone()).await?),
         Request::Unprepared(sql) => Reply::Done(db.execute_unprepared(sql).await?),
@@ -350,7 +361,13 @@ fn dispose<DB: Engine>(
     }
     if how == Disposal::Discard {
         conn.close_on_drop();
+        return;
     }
+    // The pool tests the connection before it takes it back, and has no limit for that: behind
+    // a network that has fallen silent the slot would be lost.
+    runtime.spawn(async move {
+        let _ = tokio::time::timeout(CLEAN_UP_LIMIT, conn.return_to_pool()).await;
+    });
 }
 
 /// What differs between engines when a connection is given back.
@@ -384,10 +401,25 @@ impl Engine for sqlx::Sqlite {
     }
 }
 
-/// Runs `operation` for at most `limit`.
+/// Runs `operation` for at most `limit`; silence is an error like any other.
 pub(crate) async fn limited<T>(
     limit: Duration,
-    operation: impl Future<Output = T>,
-) -> Result<T, tokio::time::error::Elapsed> {
-    tokio::time::timeout(limit, operation).await
+    operation: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    tokio::time::timeout(limit, operation)
+        .await
+        .unwrap_or_else(|_| Err(silence(limit)))
+}
+
+/// The error of an answer that did not come: one that is classified as a lost connection,
+/// also after it went through the hands of the user.
+pub(crate) fn silence(limit: Duration) -> DbErr {
+    let text = format!("no answer within {limit:?}: the connection is given up");
+    #[cfg(feature = "sqlx-dep")]
+    return query_err(sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        text,
+    )));
+    #[cfg(not(feature = "sqlx-dep"))]
+    DbErr::Conn(sea_orm::RuntimeErr::Internal(text))
 }

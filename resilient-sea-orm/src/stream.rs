@@ -7,16 +7,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use resilient_core::scope::{Place, Scope, current};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use crate::{
     Error, ResilientConnection, ResilientTransaction,
-    connection_trait::misuse,
+    connection_trait::{booked, misuse},
     keywords,
     pool::Pool,
-    session::{Session, Wire},
+    session::{Session, Wire, limited},
 };
 
 /// A stream of rows.
@@ -48,6 +48,7 @@ async fn in_scope(
         return Err(misuse(refusal));
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
+    let limit = turn.limit();
     let rows = async_stream::stream! {
         let (session, mut flow) = match turn.stream() {
             Ok(parts) => parts,
@@ -61,12 +62,13 @@ async fn in_scope(
         let failed = {
             let mut rows = rows(session, &statement);
             let mut failed = None;
-            while let Some(row) = rows.next().await {
-                match row {
-                    Ok(row) => {
+            loop {
+                match limited(limit, rows.next().map(Option::transpose)).await {
+                    Ok(Some(row)) => {
                         flow.flowing();
                         yield Ok(row);
                     }
+                    Ok(None) => break,
                     Err(error) => {
                         failed = Some(error);
                         break;
@@ -75,18 +77,9 @@ async fn in_scope(
             }
             failed
         };
-        match failed {
-            None => turn.succeeded(),
-            Some(error) => {
-                match turn.session() {
-                    Ok(session) => {
-                        let diagnosed = session.diagnose(&error).await;
-                        turn.failed(diagnosed);
-                    }
-                    Err(_) => drop(turn),
-                }
-                yield Err(error);
-            }
+        let result = failed.map_or(Ok(()), Err);
+        if let Err(error) = booked(turn, limit, result).await {
+            yield Err(error);
         }
     };
     Ok(ResilientStream(Box::pin(rows)))

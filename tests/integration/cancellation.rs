@@ -140,7 +140,7 @@ impl Told {
     }
 }
 
-async fn entries(bank: &Bank) -> BTreeSet<i64> {
+pub async fn entries(bank: &Bank) -> BTreeSet<i64> {
     let admin = bank.test.admin();
     let query = Statement::from_string(admin.get_database_backend(), "SELECT id FROM entry");
     let rows = admin.query_all_raw(query).await.expect("entries");
@@ -157,17 +157,20 @@ async fn a_call_may_be_dropped_at_every_await_point(engine: Engine) -> TestResul
     let (mut told, mut id) = (Told::default(), 0);
     for form in FORMS {
         for answered in [false, true] {
-            let cut = told.cut;
-            // Now and then all answers are faster than the polls, so how many a call needs varies.
-            for polls in 1..=20 {
+            let enough = told.cut + 60;
+            // Under load the answers are often faster than the polls, and a call needs few.
+            for polls in (1..=20).cycle().take(200) {
                 for _ in 0..ROUNDS {
                     id += 1;
                     let answer = polled(repo.call(form, id), polls, answered).await;
                     told.hear(form, id, answer);
                 }
                 nothing_open(&bank).await;
+                if polls == 20 && told.cut >= enough {
+                    break;
+                }
             }
-            assert!(told.cut > cut + ROUNDS, "{form:?} was not cancelled");
+            assert!(told.cut >= enough, "{form:?} was hardly cancelled");
         }
         told.agrees_with(&bank).await;
     }

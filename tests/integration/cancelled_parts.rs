@@ -120,7 +120,8 @@ async fn handles_of_begin_may_be_dropped_at_every_await_point(engine: Engine) ->
                 .await?;
             inner.commit().await?;
             if round % 3 == 0 {
-                return Ok(drop(outer));
+                drop(outer);
+                return Ok(());
             }
             outer.commit().await
         };

@@ -48,6 +48,8 @@ impl Rig {
         options
             .max_connections(self.pool)
             .acquire_timeout(self.acquire)
+            // The first connection must not need the server faster than the others.
+            .connect_lazy(self.acquire < Duration::from_secs(1))
             .sqlx_logging(false);
         ResilientConnection::builder()
             .name(unique_name())

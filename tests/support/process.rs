@@ -127,6 +127,15 @@ pub fn is_running(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 
+/// Whether every thread of a process is stopped, or has ended.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    threads.into_iter().flatten().flatten().all(|thread| {
+        state_and_parent(&thread.path().join("stat"))
+            .is_none_or(|(state, _)| matches!(state, 'T' | 't' | 'Z' | 'X'))
+    })
+}
+
 /// Waits until none of the processes runs.
 pub(crate) fn wait_gone(pids: &[u32], limit: Duration) -> Result<(), Error> {
     let start = Instant::now();
@@ -146,7 +155,11 @@ pub(crate) fn wait_gone(pids: &[u32], limit: Duration) -> Result<(), Error> {
 /// State and parent of a process, from `/proc/<pid>/stat`: `pid (name) state parent …`, where the
 /// name may hold anything, also brackets.
 fn stat(pid: u32) -> Option<(char, u32)> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    state_and_parent(Path::new(&format!("/proc/{pid}/stat")))
+}
+
+fn state_and_parent(stat: &Path) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(stat).ok()?;
     let mut fields = text.rsplit_once(") ")?.1.split(' ');
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }

@@ -14,7 +14,7 @@ use crate::error::{Context, Error};
 use crate::flags::flags;
 use crate::locate::Engine;
 use crate::port::{free_port, greets};
-use crate::process::{confined, signal, spawn, tree, wait_gone};
+use crate::process::{confined, is_stopped, signal, spawn, tree, wait_gone};
 use crate::run_dir::server_dir;
 use crate::template;
 
@@ -171,7 +171,13 @@ impl Server {
     pub fn sigstop(&self) {
         if let Some(main) = self.pid() {
             signal(&[main], Signal::STOP);
-            signal(&tree(main), Signal::STOP);
+            let all = tree(main);
+            signal(&all, Signal::STOP);
+            // A thread may run on for a moment, long enough to answer.
+            let start = Instant::now();
+            while !all.iter().all(|pid| is_stopped(*pid)) && start.elapsed() < PATIENCE {
+                sleep(Duration::from_millis(1));
+            }
         }
     }
 
