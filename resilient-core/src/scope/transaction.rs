@@ -159,7 +159,9 @@ impl<D: Database> Transaction<D> {
             return Ok(());
         }
         let result = turn.control(&steps).await;
-        if let (Err(_), Some(mut cause)) = (&result, cause) {
+        if let (Err(error), Some(mut cause)) = (&result, cause)
+            && !lost_on_the_way(&error.fault)
+        {
             // The savepoint was gone: what led here had cost the whole transaction, as a lock
             // timeout does under innodb_rollback_on_timeout. The root decides by that cause.
             cause.inner.fault.set_effect(Effect::Transaction);
