@@ -104,7 +104,7 @@ async fn failures(bank: &Bank) -> Vec<(&'static str, Error)> {
         db.transact(plain, invalid).await.unwrap_err(),
     ));
     let swallowed = || async {
-        enter(db, 3, "x").await?;
+        add(db, 1, 0).await?;
         twice().await.ok();
         Ok::<_, Error>(())
     };
