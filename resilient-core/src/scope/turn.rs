@@ -96,10 +96,11 @@ impl<D: Database> Turn<D> {
             }
             Err(error) => {
                 let mut ledger = transaction.ledger();
-                // A BEGIN that was refused, and nothing else was asked for, leaves a session
+                // A BEGIN that was refused, where nothing else was asked for or set, leaves a session
                 // without a transaction; anything else leaves one that is not known.
                 let refused = begins
                     && steps.len() == 1
+                    && transaction.options().time_left.is_none()
                     && matches!(
                         error.fault.effect(),
                         Effect::Statement | Effect::Transaction
