@@ -3,6 +3,7 @@
     missing_docs,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::match_same_arms,
     clippy::missing_errors_doc
 )]
 

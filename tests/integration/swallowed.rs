@@ -222,7 +222,9 @@ async fn a_swallowed_stale_snapshot_is_retried_to_a_correct_ok_on_sqlite() -> Te
     let DbErr::Exec(RuntimeErr::SqlxError(stale)) = &stale else {
         panic!("{stale}")
     };
-    let code = stale.as_database_error().and_then(|e| e.code());
+    let code = stale
+        .as_database_error()
+        .and_then(sea_orm::sqlx::error::DatabaseError::code);
     assert_eq!(code.as_deref(), Some("517"), "BUSY_SNAPSHOT");
     tx.commit().await?;
 

@@ -113,7 +113,7 @@ async fn an_attempt_that_runs_into_its_timeout_is_undone_and_run_again(
     let error = db
         .transact(
             TransactOptions::new().deadline(Duration::from_millis(50)),
-            || pending::<Result<()>>(),
+            pending::<Result<()>>,
         )
         .await
         .unwrap_err();
