@@ -97,10 +97,19 @@ impl<D: Database> Scope<D> {
         self.id == ScopeId::ROOT
     }
 
-    /// Waits for the right to send one statement; see [`Transaction::turn`].
+    /// Waits until this scope may send a statement, and sends what must go before it: BEGIN at
+    /// first, savepoints that it needs, rollbacks that are due.
+    ///
+    /// `stream` keeps the session for as long as the turn lives; meanwhile other statements of
+    /// the transaction are refused instead of waiting for their own caller.
     ///
     /// # Errors
-    /// As there, and where the wait would be for the caller itself.
+    /// The scope is lost or has ended, no connection can be had, a control statement failed,
+    /// or the wait would be for the caller itself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future while a control statement is under way loses the transaction; it
+    /// cannot commit any more. Before that, nothing happens.
     pub async fn turn(&self, stream: bool) -> Result<Turn<D>, Failure> {
         let frame = Frame::of(self.database().context().id);
         let caller = frame

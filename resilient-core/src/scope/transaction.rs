@@ -66,21 +66,8 @@ impl<D: Database> Transaction<D> {
         self.ledger().open(parent, holder).ok_or_else(ended)
     }
 
-    /// Waits until `scope` may send a statement, and sends what must go before it: BEGIN at
-    /// first, savepoints that it needs, rollbacks that are due.
-    ///
-    /// `stream` keeps the session for as long as the turn lives; meanwhile other statements of
-    /// the transaction are refused instead of waiting for their own caller.
-    ///
-    /// # Errors
-    /// The scope is lost or has ended, no connection can be had, a control statement failed,
-    /// or the wait would be for oneself.
-    ///
-    /// # Cancel safety
-    /// Dropping the future while a control statement is under way loses the transaction; it
-    /// cannot commit any more. Before that, nothing happens.
-    ///
-    /// `caller` is the scope that the caller runs in: what waits for that would wait for itself.
+    /// [`Scope::turn`](super::Scope::turn) for `scope`. `caller` is the scope that the caller
+    /// runs in: what waits for that would wait for itself.
     pub(super) async fn turn(
         self: &Arc<Self>,
         scope: ScopeId,
