@@ -58,8 +58,12 @@ pub enum Control {
     RollbackTo(u32),
     /// `COMMIT`
     Commit,
-    /// `ROLLBACK`
+    /// `ROLLBACK`, whatever the transaction's state
     Rollback,
+    /// `ROLLBACK` of a transaction that must still be the one that was begun. Where the server
+    /// can tell that it is not (a stored routine committed it), that is an error: work may be
+    /// stored. COMMIT is checked in the same way.
+    RollbackChecked,
 }
 
 /// How a session goes back to its pool.
@@ -173,6 +177,14 @@ impl Context {
             clock: Arc::new(TokioClock),
             random: Arc::new(ThreadRandom),
         }
+    }
+
+    /// Names the database by something that every connection to the same pool shares, so that
+    /// they find each other's transactions; by default each context is a database of its own.
+    #[must_use]
+    pub fn with_identity(mut self, identity: u64) -> Self {
+        self.id = identity;
+        self
     }
 
     /// Sets the default retry policy.

@@ -9,7 +9,7 @@ use crate::{Effect, Fault, FaultKind, Outcome, policy::StopReason};
 pub type Source = Arc<dyn StdError + Send + Sync + 'static>;
 
 /// What a driver reports: the classified fault and the error it came from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DriverError {
     /// The verdict on the error.
     pub fault: Fault,
@@ -17,6 +17,16 @@ pub struct DriverError {
     pub source: Option<Source>,
     /// What the server cannot know: why this happened here and what to do about it.
     pub advice: Option<Box<str>>,
+}
+
+/// Without the source, whose text can quote users' data.
+impl fmt::Debug for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverError")
+            .field("fault", &self.fault)
+            .field("advice", &self.advice)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DriverError {
@@ -74,13 +84,13 @@ pub enum Reason {
 }
 
 /// Why a call did not succeed, and what became of its work.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Failure {
     /// Boxed, as a failure travels through many results on its way.
     pub(crate) inner: Box<Inner>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) reason: Reason,
     pub(crate) fault: Fault,
@@ -91,6 +101,19 @@ pub(crate) struct Inner {
     pub(crate) method: Option<&'static str>,
     pub(crate) stop: Option<StopReason>,
     pub(crate) rollback: Option<DriverError>,
+}
+
+/// Without the source, whose text can quote users' data.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("reason", &self.inner.reason)
+            .field("fault", &self.inner.fault)
+            .field("outcome", &self.inner.outcome)
+            .field("attempts", &self.inner.attempts)
+            .field("method", &self.inner.method)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Failure {
@@ -240,7 +263,10 @@ impl fmt::Display for Failure {
                 f,
                 "the body returned Ok, but an earlier fault had already cost it its writes: {fault}"
             )?,
-            Reason::ScopeLost => write!(f, "nothing was sent: the transaction was already lost")?,
+            Reason::ScopeLost => write!(
+                f,
+                "nothing was sent: the transaction was already lost to an earlier fault: {fault}"
+            )?,
             Reason::AttemptTimeout => f.write_str("the attempt took longer than its timeout")?,
             Reason::Deadline => f.write_str("the call took longer than its deadline")?,
             Reason::Abandoned => f.write_str(

@@ -7,7 +7,7 @@ use resilient_core::{
     policy::{Budget, BudgetConfig, RetryPolicy},
     time::{Clock, Random},
 };
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseConnectionType};
 
 use crate::{
     ResilientConnection, Result,
@@ -119,6 +119,9 @@ impl Builder {
             .with_budget(Budget::new(self.budget))
             .with_limits(self.limits)
             .with_locking(self.locking);
+        if let Some(identity) = identity(&connection) {
+            context = context.with_identity(identity);
+        }
         if let Some(clock) = self.clock {
             context = context.with_clock(clock);
         }
@@ -126,5 +129,28 @@ impl Builder {
             context = context.with_random(random);
         }
         ResilientConnection::from_parts(connection, context)
+    }
+}
+
+/// What all connections to one pool have in common: where it keeps its options.
+fn identity(connection: &DatabaseConnection) -> Option<u64> {
+    #[cfg(feature = "sqlx-dep")]
+    fn address<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Option<u64> {
+        u64::try_from(std::ptr::from_ref(pool.options()).addr()).ok()
+    }
+    match &connection.inner {
+        #[cfg(feature = "sqlx-postgres")]
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+            address(connection.get_postgres_connection_pool())
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+            address(connection.get_mysql_connection_pool())
+        }
+        #[cfg(feature = "sqlx-sqlite")]
+        DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+            address(connection.get_sqlite_connection_pool())
+        }
+        _ => None,
     }
 }

@@ -87,11 +87,11 @@ impl From<DatabaseConnection> for ResilientConnection {
     }
 }
 
-/// The level that transactions have on an untuned server.
+/// The weakest level that transactions have by default. MySQL's is stronger as shipped, but
+/// often set to this one.
 pub(crate) fn default_isolation(connection: &DatabaseConnection) -> Level {
     match backend(connection) {
         Some(DbBackend::Sqlite) => Level::Serializable,
-        Some(DbBackend::MySql) => Level::RepeatableRead,
         _ => Level::ReadCommitted,
     }
 }

@@ -20,6 +20,7 @@ impl ResilientConnection {
             Place::Scope(scope) => in_scope(&scope, request).await,
             Place::Outside => on_pool(&self.pool, request).await,
             Place::Detached(call) => {
+                advice::check_room(&self.pool).map_err(Error::from)?;
                 if !keywords::only_reads(request.text()) {
                     advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
                     call.writing();

@@ -29,8 +29,9 @@ pub(crate) fn sql(steps: &[Control], backend: DbBackend, restore: &mut Restore) 
                 &mut text,
                 format_args!("ROLLBACK TO SAVEPOINT resilient_{n};RELEASE SAVEPOINT resilient_{n}"),
             ),
-            Control::Commit => end(&mut text, "COMMIT", backend, restore),
-            Control::Rollback => end(&mut text, "ROLLBACK", backend, restore),
+            Control::Commit => end(&mut text, "COMMIT", true, backend, restore),
+            Control::Rollback => end(&mut text, "ROLLBACK", false, backend, restore),
+            Control::RollbackChecked => end(&mut text, "ROLLBACK", true, backend, restore),
         }
     }
     text
@@ -70,6 +71,7 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
             if options.read_only {
                 text.push_str(" READ ONLY");
             }
+            push(text, format_args!(";SAVEPOINT {GUARD}"));
         }
         // SQLite is always serializable, and enforces read-only through a pragma.
         _ => {
@@ -110,25 +112,31 @@ fn mariadb_limit(text: &mut String, left: Duration) {
     );
 }
 
-fn end(text: &mut String, word: &str, backend: DbBackend, restore: &mut Restore) {
+/// A savepoint that exists for as long as a MySQL transaction is the one that was begun. A
+/// stored routine can swallow a deadlock, or commit, without anything of it reaching us; the end
+/// of the transaction then finds the savepoint gone (error 1305) and goes no further.
+const GUARD: &str = "resilient_0";
+
+fn end(text: &mut String, word: &str, checked: bool, backend: DbBackend, restore: &mut Restore) {
     if restore.query_only {
         // Before the end, as what follows an error is not executed, and a rollback without a
         // transaction is one.
         text.push_str("PRAGMA query_only=0;");
     }
-    match backend {
+    if backend == DbBackend::MySql && restore.time_limit {
+        text.push_str(
+            "SET @resilient_done=0/*M!100100 ,@@session.max_statement_time=@resilient_limit*/;",
+        );
+    }
+    match (backend, word, checked) {
         // COMMIT of an aborted transaction is answered with success; any other statement in
         // it is an error, and stops the text before COMMIT.
-        DbBackend::Postgres if word == "COMMIT" => text.push_str("SELECT 1;COMMIT"),
-        DbBackend::MySql if restore.time_limit => push(
-            text,
-            format_args!(
-                "SET @resilient_done=0/*M!100100 ,@@session.max_statement_time=@resilient_limit*/;\
-                 {word}"
-            ),
-        ),
-        _ => text.push_str(word),
+        (DbBackend::Postgres, "COMMIT", _) => text.push_str("SELECT 1;"),
+        (DbBackend::MySql, "COMMIT", _) => push(text, format_args!("RELEASE SAVEPOINT {GUARD};")),
+        (DbBackend::MySql, _, true) => push(text, format_args!("ROLLBACK TO SAVEPOINT {GUARD};")),
+        _ => {}
     }
+    text.push_str(word);
 }
 
 #[cfg(test)]
@@ -153,7 +161,8 @@ mod tests {
         );
         assert_eq!(
             text(&[begin], DbBackend::MySql),
-            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;START TRANSACTION READ ONLY"
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;START TRANSACTION READ ONLY;\
+             SAVEPOINT resilient_0"
         );
         assert_eq!(
             text(&[begin], DbBackend::Sqlite),

@@ -3,7 +3,9 @@
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use resilient_core::{
-    DriverError, Failure, Fault, FaultKind, Outcome, Reason, policy::StopReason, scope::CallStatus,
+    DriverError, Effect, Failure, Fault, FaultKind, Outcome, Reason,
+    policy::StopReason,
+    scope::{CallStatus, fails_by_itself},
 };
 use sea_orm::{DbErr, RuntimeErr};
 
@@ -33,6 +35,7 @@ impl Error {
     /// An error of the caller's own, such as a business rule that was broken. Never retried
     /// for its own sake.
     pub fn custom(text: impl Into<String>) -> Self {
+        fails_by_itself();
         Self::new(Failure::application(text, None))
     }
 
@@ -165,10 +168,24 @@ impl From<DbErr> for Error {
             return carried.clone();
         }
         let failure = match extract::fault(&error) {
-            Some(fault) => Failure::database(DriverError::new(fault, error)),
+            Some(fault) => {
+                let outcome = alone(&fault);
+                Failure::database(DriverError::new(fault, error)).with_outcome(outcome)
+            }
             None => Failure::application(error.to_string(), Some(Arc::new(error))),
         };
         Self::new(failure)
+    }
+}
+
+/// What became of a statement outside of any call; inside one, the call knows better.
+fn alone(fault: &Fault) -> Outcome {
+    match fault.kind() {
+        FaultKind::PoolTimeout | FaultKind::ServerUnavailable | FaultKind::TooManyConnections => {
+            Outcome::NotSent
+        }
+        _ if matches!(fault.effect(), Effect::Connection | Effect::Unknown) => Outcome::Unknown,
+        _ => Outcome::RolledBack,
     }
 }
 

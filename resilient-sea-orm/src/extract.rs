@@ -85,6 +85,10 @@ mod imp {
             sqlx::Error::Database(e) => return database(e.as_ref(), phase, open),
             sqlx::Error::Io(e) => ClientError::from(e.kind()),
             sqlx::Error::Tls(_) => ClientError::Tls,
+            // Too few or too many parameters, found before anything was sent.
+            sqlx::Error::Protocol(text) if text.starts_with("prepared statement expected") => {
+                ClientError::Driver
+            }
             sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => ClientError::Protocol,
             sqlx::Error::WorkerCrashed => ClientError::Closed,
             sqlx::Error::PoolTimedOut => ClientError::PoolTimedOut,

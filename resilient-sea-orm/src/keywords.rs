@@ -5,7 +5,7 @@ use sea_orm::DbBackend;
 
 /// The first two words of each statement, as written. Comments, quoted text and dollar quotes
 /// are skipped; the body of a routine or trigger is not looked into.
-fn statements(sql: &str) -> impl Iterator<Item = (&str, &str)> {
+fn statements(sql: &str, escapes: bool) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = sql;
     std::iter::from_fn(move || {
         rest = skip_blank(rest);
@@ -20,7 +20,11 @@ fn statements(sql: &str) -> impl Iterator<Item = (&str, &str)> {
                     .iter()
                     .any(|k| w.eq_ignore_ascii_case(k))
             });
-        rest = if routine { "" } else { skip_statement(rest) };
+        rest = if routine {
+            ""
+        } else {
+            skip_statement(rest, escapes)
+        };
         Some((first, second))
     })
 }
@@ -51,26 +55,40 @@ fn skip_blank(mut text: &str) -> &str {
 }
 
 /// What follows the statement's semicolon.
-fn skip_statement(text: &str) -> &str {
-    let chars = text.char_indices();
-    for (i, c) in chars {
-        let rest = &text[i..];
-        let skipped = match c {
-            ';' => return &rest[1..],
-            '\'' | '"' | '`' => rest[1..].find(c).map(|end| end + 2),
-            '-' if rest.starts_with("--") => rest.find('\n'),
-            '/' if rest.starts_with("/*") => rest.find("*/").map(|end| end + 2),
-            '$' => dollar_quote(rest),
-            _ => continue,
+fn skip_statement(mut text: &str, escapes: bool) -> &str {
+    loop {
+        let special = |c: char| matches!(c, ';' | '\'' | '"' | '`' | '-' | '/' | '$');
+        let Some(at) = text.find(special) else {
+            return "";
         };
-        match skipped {
-            // A dollar sign that opens nothing.
-            None if c == '$' => {}
+        let rest = &text[at..];
+        let end = match rest.as_bytes()[0] {
+            b';' => return &rest[1..],
+            quote @ (b'\'' | b'"' | b'`') => quoted(rest, quote, escapes),
+            b'-' if rest.starts_with("--") => rest.find('\n'),
+            b'/' if rest.starts_with("/*") => rest.find("*/").map(|end| end + 2),
+            b'$' => dollar_quote(rest).or(Some(1)),
+            _ => Some(1),
+        };
+        match end {
+            Some(end) => text = &rest[end..],
             None => return "",
-            Some(n) => return skip_statement(&rest[n..]),
         }
     }
-    ""
+}
+
+/// The length of a quoted text. On MySQL a backslash escapes the next character.
+fn quoted(text: &str, quote: u8, escapes: bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if escapes => at += 2,
+            b if b == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+    None
 }
 
 /// The length of a dollar-quoted string at the start of `text`.
@@ -122,7 +140,7 @@ pub(crate) fn refusal(sql: &str, backend: DbBackend) -> Option<&'static str> {
         "UNINSTALL",
         "RESET",
     ];
-    statements(sql).find_map(|(first, second)| {
+    statements(sql, backend == DbBackend::MySql).find_map(|(first, second)| {
         let prepared =
             first.eq_ignore_ascii_case("PREPARE") && second.eq_ignore_ascii_case("TRANSACTION");
         // XA transactions are MySQL's two-phase commit.
@@ -144,13 +162,69 @@ pub(crate) fn refusal(sql: &str, backend: DbBackend) -> Option<&'static str> {
     })
 }
 
-/// Whether a text certainly only reads.
+/// Whether a text certainly only reads: no statement that could write, and no function but
+/// those that are known not to.
 pub(crate) fn only_reads(sql: &str) -> bool {
-    statements(sql).all(|(first, second)| {
-        is_one_of(
-            first,
-            &["SELECT", "SHOW", "VALUES", "TABLE", "DESCRIBE", "DESC"],
-        ) || (first.eq_ignore_ascii_case("EXPLAIN") && !second.eq_ignore_ascii_case("ANALYZE"))
+    const READS: &[&str] = &["SELECT", "SHOW", "VALUES", "TABLE", "DESCRIBE", "DESC"];
+    statements(sql, false).all(|(first, _)| is_one_of(first, READS))
+        && !words(sql).any(|(word, _)| word.eq_ignore_ascii_case("INTO"))
+        && words(sql).all(|(word, called)| !called || is_one_of(word, HARMLESS))
+}
+
+/// What may stand before a parenthesis in a statement that only reads.
+const HARMLESS: &[&str] = &[
+    "ALL",
+    "AND",
+    "ANY",
+    "AS",
+    "AVG",
+    "BETWEEN",
+    "BY",
+    "CASE",
+    "CAST",
+    "COALESCE",
+    "COUNT",
+    "DISTINCT",
+    "ELSE",
+    "EXCEPT",
+    "EXISTS",
+    "FROM",
+    "HAVING",
+    "IN",
+    "INTERSECT",
+    "JOIN",
+    "LENGTH",
+    "LIKE",
+    "LIMIT",
+    "LOWER",
+    "MAX",
+    "MIN",
+    "NOT",
+    "OFFSET",
+    "ON",
+    "OR",
+    "SELECT",
+    "SOME",
+    "SUM",
+    "THEN",
+    "UNION",
+    "UPPER",
+    "USING",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+];
+
+/// Every word, and whether a parenthesis follows it.
+fn words(sql: &str) -> impl Iterator<Item = (&str, bool)> {
+    let mut rest = sql;
+    std::iter::from_fn(move || {
+        let start = rest.find(|c: char| c.is_alphabetic() || c == '_')?;
+        let (found, after) = word(&rest[start..]);
+        rest = after;
+        // A quoted name can be called as well.
+        let next = after.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '`'));
+        Some((found, next.starts_with('(')))
     })
 }
 
@@ -195,6 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn a_long_statement_needs_no_long_stack() {
+        let values = vec!["('it''s', \"q\")"; 50_000].join(", ");
+        assert!(!refused(
+            &format!("INSERT INTO t VALUES {values}"),
+            DbBackend::Sqlite
+        ));
+        assert!(refused(
+            &format!("INSERT INTO t VALUES {values}; COMMIT"),
+            DbBackend::Sqlite
+        ));
+    }
+
+    #[test]
+    fn an_escaped_quote_does_not_end_its_text() {
+        assert!(!refused(
+            r"update t set a = 'don\'t stop; start again'",
+            DbBackend::MySql
+        ));
+    }
+
+    #[test]
     fn implicit_commits_are_refused_on_mysql_only() {
         assert!(refused("create table t (a int)", DbBackend::MySql));
         assert!(!refused(
@@ -212,5 +307,10 @@ mod tests {
             "with x as (delete from t returning 1) select 1"
         ));
         assert!(!only_reads("explain analyze delete from t"));
+        assert!(!only_reads("explain (analyze) update t set a = 1"));
+        assert!(!only_reads("select bump()"));
+        assert!(!only_reads("select \"bump\"()"));
+        assert!(!only_reads("select * into u from t"));
+        assert!(only_reads("SELECT COUNT(*) FROM t WHERE id IN (1, 2)"));
     }
 }

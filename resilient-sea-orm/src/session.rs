@@ -4,7 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use resilient_core::{
-    DriverError,
+    DriverError, Effect, Fault, FaultKind,
     driver::{Control, Disposal},
 };
 use sea_orm::{
@@ -104,8 +104,7 @@ impl Session {
             let open = tokio::time::timeout(limit, sqlite_transaction_open(conn)).await;
             let fault = match open.ok().flatten() {
                 Some(open) => crate::extract::fault_with(error, open),
-                None => crate::extract::fault(error)
-                    .map(|f| f.with_effect(resilient_core::Effect::Unknown)),
+                None => crate::extract::fault(error).map(|f| f.with_effect(Effect::Unknown)),
             };
             return crate::pool::or_unknown(fault, error);
         }
@@ -239,6 +238,14 @@ where
     let text = crate::control::sql(steps, backend, restore);
     let result = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await;
     result.map(drop).map_err(|error| {
+        let ends = matches!(steps, [Control::Commit | Control::RollbackChecked]);
+        if ends && backend == DbBackend::MySql && guard_is_gone(&error) {
+            let unknown = Fault::new(FaultKind::CommitUnknown, Effect::Unknown);
+            return DriverError::new(unknown, query_err(error)).with_advice(
+                "the transaction had ended before: a statement in it, a stored routine perhaps, \
+                 committed it or swallowed an error that rolled it back",
+            );
+        }
         let phase = if steps == [Control::Commit] {
             resilient_core::classify::Phase::Commit
         } else {
@@ -247,6 +254,19 @@ where
         let fault = crate::extract::sqlx_fault(&error, phase, None);
         DriverError::new(fault, query_err(error))
     })
+}
+
+/// Whether MySQL says that a savepoint does not exist (`ER_SP_DOES_NOT_EXIST`).
+#[cfg(feature = "sqlx-dep")]
+fn guard_is_gone(error: &sqlx::Error) -> bool {
+    #[cfg(feature = "sqlx-mysql")]
+    if let sqlx::Error::Database(e) = error
+        && let Some(e) = e.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+    {
+        return e.number() == 1305;
+    }
+    let _ = error;
+    false
 }
 
 /// SeaORM's own transaction, for mocks and proxies. A mock is not sent savepoints: they would
@@ -272,7 +292,7 @@ async fn sea_orm_control(
                     transaction.commit().await?;
                 }
             }
-            Control::Rollback => {
+            Control::Rollback | Control::RollbackChecked => {
                 if let Some(transaction) = transaction.take() {
                     transaction.rollback().await?;
                 }

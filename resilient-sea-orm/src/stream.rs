@@ -12,7 +12,7 @@ use resilient_core::scope::{Place, Scope, current};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use crate::{
-    Error, ResilientConnection, ResilientTransaction,
+    Error, ResilientConnection, ResilientTransaction, advice,
     connection_trait::{booked, misuse},
     keywords,
     pool::Pool,
@@ -141,7 +141,14 @@ impl StreamTrait for ResilientConnection {
         Box::pin(async move {
             match current(&*self.pool) {
                 Place::Scope(scope) => in_scope(&scope, stmt).await,
-                Place::Detached(_) | Place::Outside => {
+                place @ (Place::Detached(_) | Place::Outside) => {
+                    if let Place::Detached(call) = place {
+                        advice::check_room(&self.pool).map_err(Error::from)?;
+                        if !keywords::only_reads(&stmt.sql) {
+                            advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
+                            call.writing();
+                        }
+                    }
                     let rows = self.pool.connection.stream_raw(stmt).await?;
                     Ok(ResilientStream(rows.boxed()))
                 }

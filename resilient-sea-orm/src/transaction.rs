@@ -180,6 +180,8 @@ where
         }
         Err(error) => {
             if let Err(rollback) = transaction.rollback().await {
+                // Not its text, which can quote users' data.
+                let rollback = Error::from(rollback);
                 tracing::warn!(target: "resilient", %rollback, "rollback failed; session given up");
             }
             Err(TransactionError::Transaction(error))

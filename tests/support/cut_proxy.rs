@@ -134,16 +134,41 @@ async fn forward(
     }
 }
 
-/// The whole answer: up to `ReadyForQuery` on `PostgreSQL`, one packet on `MariaDB`.
+/// The whole answer: up to `ReadyForQuery` on `PostgreSQL`, up to the last statement's packet on
+/// `MariaDB`.
 async fn reply(server: &mut TcpStream, engine: Engine) -> std::io::Result<Vec<u8>> {
     let mut reply = Vec::new();
     loop {
         if server.read_buf(&mut reply).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        let ready = reply.len() >= 6 && reply[reply.len() - 6..].starts_with(b"Z\0\0\0\x05");
-        if ready || engine == Engine::MariaDb {
+        let whole = match engine {
+            Engine::MariaDb => answers_all(&reply),
+            _ => reply.len() >= 6 && reply[reply.len() - 6..].starts_with(b"Z\0\0\0\x05"),
+        };
+        if whole {
             return Ok(reply);
         }
     }
+}
+
+/// Whether the last of these packets is one that no other result follows: an error, or an OK
+/// whose status lacks `SERVER_MORE_RESULTS_EXISTS`. Counts and ids take one byte each here.
+fn answers_all(mut packets: &[u8]) -> bool {
+    const MORE_RESULTS: u8 = 8;
+    while let [a, b, c, _, rest @ ..] = packets {
+        let length = usize::from(*a) | usize::from(*b) << 8 | usize::from(*c) << 16;
+        let Some((packet, after)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        let last = match packet {
+            [0, _, _, status, ..] => status & MORE_RESULTS == 0,
+            _ => true,
+        };
+        if last && after.is_empty() {
+            return true;
+        }
+        packets = after;
+    }
+    false
 }

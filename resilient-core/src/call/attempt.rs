@@ -106,7 +106,7 @@ impl<D: Database> Attempt<D> {
         let mut failure = timeout(reason);
         match &self.work {
             Work::Own(scope) | Work::Joined(scope) => scope.doom(failure.clone()),
-            Work::Detached(detached) => detached.failed(failure.inner.fault.clone().into()),
+            Work::Detached(detached) => detached.failed_of(failure.clone()),
         }
         failure.inner.method = Some(self.frame.status.method());
         failure.inner.attempts = self.frame.status.attempts();
@@ -151,16 +151,30 @@ impl<D: Database> Attempt<D> {
                     let ledger = scope.transaction().ledger();
                     (ledger.cause(scope.id()).cloned(), ledger.sent(scope.id()))
                 };
-                let rollback = scope.roll_back().await.err();
                 let mut cause = cause;
+                let late = cause
+                    .as_ref()
+                    .is_some_and(|c| *c.reason() == Reason::Deadline);
+                let rollback = if late && scope.is_root() {
+                    // No time is left to wait for it.
+                    scope.abandon();
+                    None
+                } else {
+                    scope.roll_back().await.err()
+                };
                 if let (Some(_), Some(cause), false) = (&rollback, &mut cause, scope.is_root()) {
                     // Nothing below the root is left to run again in.
                     cause.inner.fault.set_effect(Effect::Transaction);
                 }
-                let outcome = if sent {
-                    Outcome::RolledBack
-                } else {
-                    Outcome::NotSent
+                let stored = |e: &&DriverError| e.fault.kind() == FaultKind::CommitUnknown;
+                let outcome = match rollback.as_ref().filter(stored) {
+                    // The transaction had ended before, and nobody knows how.
+                    Some(error) => {
+                        cause = Some(Failure::database(error.clone()));
+                        Outcome::Unknown
+                    }
+                    None if sent => Outcome::RolledBack,
+                    None => Outcome::NotSent,
                 };
                 (cause, outcome, rollback)
             }

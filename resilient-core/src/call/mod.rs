@@ -73,7 +73,8 @@ impl<D: Database> Call<D> {
         let current = Frame::current();
         let outer = Frame::of(context.id);
         let mode = mode(&options, outer.as_deref());
-        let own = policy.deadline.map(|d| started + d);
+        // A deadline beyond all time is none.
+        let own = policy.deadline.and_then(|d| started.checked_add(d));
         let deadline = [own, current.as_ref().and_then(|f| f.deadline)]
             .into_iter()
             .flatten()
@@ -109,7 +110,11 @@ impl<D: Database> Call<D> {
     }
 
     fn left(&self) -> u32 {
-        let own = (self.policy.retries + 1).saturating_sub(self.attempt);
+        let own = self
+            .policy
+            .retries
+            .saturating_add(1)
+            .saturating_sub(self.attempt);
         own.min(self.allowance.load(Ordering::Relaxed))
     }
 
@@ -143,10 +148,17 @@ impl<D: Database> Call<D> {
             status: Arc::clone(&self.status),
             deadline: self.deadline,
             allowance: Arc::clone(&self.allowance),
+            settled_outside: self.settles_outside(),
             parent: self.outer.clone(),
         });
         let limit = self.limit(now);
         Ok(Attempt::new(&self.db, frame, work, limit, self.attempt))
+    }
+
+    /// Whether this call, or one around it, settles the retries made in it with the budget.
+    fn settles_outside(&self) -> bool {
+        matches!(self.mode, Ok(Mode::Root | Mode::Detached))
+            || self.outer.as_ref().is_some_and(|f| f.settled_outside)
     }
 
     fn open(&self, now: Instant) -> Result<Work<D>, Failure> {
@@ -223,6 +235,9 @@ impl<D: Database> Call<D> {
             context
                 .budget
                 .refund(self.policy.retries.saturating_sub(left));
+        } else if self.outer.as_ref().is_some_and(|f| !f.settled_outside) {
+            // Inside a transaction that no call runs, nobody else gives them back.
+            context.budget.refund(self.attempt.saturating_sub(1));
         }
         self.status.succeed();
         self.method

@@ -15,7 +15,7 @@ use tokio::task::futures::TaskLocalFuture;
 
 use super::{Holder, ScopeId, Transaction, Turn};
 use crate::{
-    IsolationLevel, Outcome,
+    Effect, IsolationLevel, Outcome,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
     policy::StopReason,
@@ -150,7 +150,7 @@ impl<D: Database> Scope<D> {
             let doom = ledger.doom(self.id).map(super::swallowed);
             // Its owner has not decided, so its work must not become this scope's.
             doom.or_else(|| {
-                let undecided = ledger.open_handle(self.id);
+                let undecided = ledger.undecided_below(self.id);
                 undecided.then(super::transaction::open_handle)
             })
         };
@@ -159,11 +159,12 @@ impl<D: Database> Scope<D> {
                 self.transaction.release(self.id);
                 Ok(())
             }
-            Some(failure) => {
-                self.transaction
-                    .roll_back_to(self.id)
-                    .await
-                    .map_err(Failure::database)?;
+            Some(mut failure) => {
+                // What led here is what matters; that its rollback failed is attached to it.
+                if let Err(error) = self.transaction.roll_back_to(self.id).await {
+                    failure.inner.fault.set_effect(Effect::Transaction);
+                    failure = failure.with_rollback_error(Some(error));
+                }
                 Err(failure)
             }
         }
@@ -225,7 +226,11 @@ impl Detached {
 
     /// A statement failed.
     pub fn failed(&self, error: DriverError) {
-        *self.last() = Some(Failure::database(error));
+        self.failed_of(Failure::database(error));
+    }
+
+    pub(crate) fn failed_of(&self, failure: Failure) {
+        *self.last() = Some(failure);
     }
 
     pub(crate) fn wrote(&self) -> bool {
@@ -338,13 +343,59 @@ pub(crate) struct Frame {
     pub(crate) deadline: Option<Instant>,
     /// Retries left to the root and everything in it: nested retries do not multiply.
     pub(crate) allowance: Arc<AtomicU32>,
+    /// Whether a call around this one settles the allowance with the budget.
+    pub(crate) settled_outside: bool,
     pub(crate) parent: Option<Arc<Frame>>,
 }
 
 pub(crate) enum FramePlace {
-    /// An `Arc<Scope<D>>` of the frame's database.
-    Scope(Arc<dyn Any + Send + Sync>),
+    /// A `Scope<D>` of the frame's database.
+    Scope(Arc<dyn AnyScope>),
     Detached(Arc<Detached>),
+}
+
+/// A scope of whatever database.
+pub(crate) trait AnyScope: Any + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+
+    /// Something else has happened since the scope's latest failure, which therefore is not what
+    /// the body fails of.
+    fn go_on(&self);
+}
+
+impl<D: Database> AnyScope for Scope<D> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn go_on(&self) {
+        self.transaction.ledger().succeeded(self.id);
+    }
+}
+
+impl Frame {
+    /// A transaction is about to be stored for good, inside the running calls but not undone
+    /// with them: those without a transaction are not to be repeated, and the others went on
+    /// after whatever failed in them before.
+    pub(crate) fn stored() {
+        let mut at = Self::current();
+        while let Some(frame) = at.take() {
+            match &frame.place {
+                FramePlace::Scope(scope) => scope.go_on(),
+                FramePlace::Detached(detached) => detached.writing(),
+            }
+            at.clone_from(&frame.parent);
+        }
+    }
+}
+
+/// The running call is about to fail for a reason of its own, not of what failed in it before.
+pub fn fails_by_itself() {
+    if let Some(frame) = Frame::current()
+        && let FramePlace::Scope(scope) = &frame.place
+    {
+        scope.go_on();
+    }
 }
 
 impl Frame {
@@ -363,7 +414,7 @@ impl Frame {
 
     pub(crate) fn scope<D: Database>(&self) -> Option<&Scope<D>> {
         match &self.place {
-            FramePlace::Scope(any) => any.downcast_ref::<Scope<D>>(),
+            FramePlace::Scope(scope) => scope.as_any().downcast_ref::<Scope<D>>(),
             FramePlace::Detached(_) => None,
         }
     }
@@ -469,6 +520,7 @@ pub async fn within<D: Database, T>(scope: &Scope<D>, future: impl Future<Output
                 || Arc::new(AtomicU32::new(u32::MAX)),
                 |f| Arc::clone(&f.allowance),
             ),
+        settled_outside: parent.as_ref().is_some_and(|f| f.settled_outside),
         parent,
     };
     Arc::new(frame).enter(future).await
@@ -480,7 +532,7 @@ impl Failure {
             Self::local(
                 Reason::JoinedCallFailed,
                 crate::FaultKind::Other,
-                crate::Effect::Statement,
+                Effect::Statement,
             )
         });
         failure.inner.reason = Reason::JoinedCallFailed;

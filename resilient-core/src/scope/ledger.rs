@@ -317,14 +317,15 @@ impl Ledger {
         std::mem::take(&mut self.pending)
     }
 
-    /// Whether a savepoint opened with `begin()` below `scope` is still open.
-    pub(crate) fn open_handle(&self, scope: ScopeId) -> bool {
+    /// Whether a savepoint below `scope` is still open: a handle of `begin()`, or a call whose
+    /// future lives on outside of the body.
+    pub(crate) fn undecided_below(&self, scope: ScopeId) -> bool {
         let Some(outer) = self.find(scope) else {
             return false;
         };
-        let handle = |n: &Node| n.open && n.holder == Holder::Handle && n.savepoint.is_some();
+        let undecided = |n: &Node| n.open && n.savepoint.is_some();
         (0..self.nodes.len())
-            .filter(|slot| *slot != outer && handle(&self.nodes[*slot]))
+            .filter(|slot| *slot != outer && *slot != 0 && undecided(&self.nodes[*slot]))
             .any(|slot| self.path(slot).any(|around| around == outer))
     }
 

@@ -6,7 +6,8 @@ mod transaction;
 mod turn;
 
 pub use frame::{
-    CallStatus, Detached, Place, Scope, current, held_by_task, within, write_lock_held_by_task,
+    CallStatus, Detached, Place, Scope, current, fails_by_itself, held_by_task, within,
+    write_lock_held_by_task,
 };
 pub(crate) use frame::{Frame, FramePlace, InFrame};
 pub(crate) use ledger::Holder;

@@ -2,18 +2,22 @@
 
 use std::{
     fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::{
+    frame::Frame,
     ledger::{Admission, Holder, Ledger, ScopeId, Stage},
     turn::{Turn, limited, lost_on_the_way},
 };
 use crate::{
-    Effect, Outcome,
+    Effect, Fault, FaultSet, Outcome,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     metrics::ConnectionMetrics,
@@ -75,7 +79,7 @@ impl<D: Database> Transaction<D> {
         stream: bool,
     ) -> Result<Turn<D>, Failure> {
         loop {
-            let mut freed = std::pin::pin!(self.turns.notified());
+            let mut freed = pin!(self.turns.notified());
             freed.as_mut().enable();
             let admission = {
                 let ledger = self.ledger();
@@ -90,16 +94,29 @@ impl<D: Database> Transaction<D> {
             match admission {
                 Admission::Lost(cause) => return Err(lost(&cause)),
                 Admission::Ended => return Err(ended()),
-                Admission::AfterSibling => freed.await,
+                // The one waited for may be a future of the same task that nobody polls.
+                Admission::AfterSibling => {
+                    let limit = self.db.context().limits().statement;
+                    if tokio::time::timeout(limit, freed).await.is_err() {
+                        return Err(never_freed(limit));
+                    }
+                }
                 Admission::AfterHandle => {
                     let context = self.db.context();
                     let patience = context.clock.sleep(HANDLE_WAIT);
-                    if !either(freed, patience).await {
+                    // A handle in the middle of a statement is not one that is forgotten.
+                    if !either(freed, patience).await && self.wire.try_lock().is_ok() {
                         return Err(held_by_handle());
                     }
                 }
                 Admission::Ready(_) => {
-                    let mut turn = self.lock(scope).await;
+                    let limit = self.db.context().limits().statement;
+                    let locked = pin!(self.lock(scope));
+                    let turn = tokio::time::timeout(limit, first(locked, freed)).await;
+                    let Some(mut turn) = turn.map_err(|_| never_freed(limit))? else {
+                        // Something ended or began meanwhile, a stream perhaps: look again.
+                        continue;
+                    };
                     // Others may have had their turn during the wait for the session.
                     let admission = {
                         let mut ledger = self.ledger();
@@ -110,6 +127,10 @@ impl<D: Database> Transaction<D> {
                         }
                         admission
                     };
+                    if stream {
+                        // Who waits for the session now would wait for the stream.
+                        self.turns.notify_waiters();
+                    }
                     if let Admission::Ready(steps) = admission {
                         turn.prepare(steps).await?;
                         return Ok(turn);
@@ -190,7 +211,7 @@ impl<D: Database> Transaction<D> {
             if let Some(doom) = ledger.root_doom() {
                 return Err(swallowed(doom));
             }
-            if ledger.open_handle(ScopeId::ROOT) {
+            if ledger.undecided_below(ScopeId::ROOT) {
                 return Err(open_handle());
             }
             if ledger.stage != Stage::Open {
@@ -204,6 +225,9 @@ impl<D: Database> Transaction<D> {
         };
         if !due.is_empty() {
             turn.control(&due).await.map_err(Failure::database)?;
+        }
+        if !self.options.read_only {
+            Frame::stored();
         }
         self.ledger().committing = true;
         let result = turn.control(&[Control::Commit]).await;
@@ -235,13 +259,17 @@ impl<D: Database> Transaction<D> {
         }
         let mut session = Arc::clone(&self.wire).lock_owned().await;
         let how = self.disposal();
-        {
+        let step = {
             let mut ledger = self.ledger();
             if ledger.stage == Stage::Open {
                 self.metrics().rolled_back.add(1);
             }
             ledger.stage = Stage::Ended;
-        }
+            match ledger.root_doom() {
+                Some(doom) if may_have_ended(doom.fault()) => Control::Rollback,
+                _ => Control::RollbackChecked,
+            }
+        };
         self.turns.notify_waiters();
         let Some(session) = session.take() else {
             return Ok(());
@@ -257,7 +285,7 @@ impl<D: Database> Transaction<D> {
             how: Disposal::Discard,
         };
         let result = match guard.session.as_mut() {
-            Some(session) => limited(&self.db, session, &[Control::Rollback]).await,
+            Some(session) => limited(&self.db, session, &[step]).await,
             None => Ok(()),
         };
         if result.is_ok() {
@@ -338,20 +366,36 @@ impl<D: Database> Drop for Handback<'_, D> {
 }
 
 /// Waits for either; `true` if the first one came.
-async fn either(
-    first: impl std::future::Future<Output = ()>,
-    second: impl std::future::Future<Output = ()>,
-) -> bool {
-    use std::task::Poll;
-    let mut first = std::pin::pin!(first);
-    let mut second = std::pin::pin!(second);
-    std::future::poll_fn(|cx| {
-        if first.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(true);
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) -> bool {
+    first(pin!(one), pin!(other)).await.is_some()
+}
+
+/// Waits for `wanted`, or answers `None` if `other` comes first.
+async fn first<T>(
+    mut wanted: Pin<&mut impl Future<Output = T>>,
+    mut other: Pin<&mut impl Future<Output = ()>>,
+) -> Option<T> {
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = wanted.as_mut().poll(cx) {
+            return Poll::Ready(Some(value));
         }
-        second.as_mut().poll(cx).map(|()| false)
+        other.as_mut().poll(cx).map(|()| None)
     })
     .await
+}
+
+/// Whether the server may have ended the transaction with this fault, by its nature or by a
+/// setting.
+fn may_have_ended(fault: &Fault) -> bool {
+    let gone = !matches!(fault.effect(), Effect::Statement | Effect::Aborted);
+    gone || FaultSet::CONTENTION.contains(fault.kind())
+}
+
+fn never_freed(limit: Duration) -> Failure {
+    Failure::misuse(format!(
+        "another branch of this transaction has kept it for {limit:?}: its future is not polled \
+         any more, or waits for this one"
+    ))
 }
 
 fn lost(cause: &Failure) -> Failure {
@@ -378,8 +422,8 @@ pub(super) fn ended() -> Failure {
 
 pub(super) fn open_handle() -> Failure {
     Failure::misuse(
-        "a savepoint opened with begin() is still open: commit or roll it back before the method \
-         returns",
+        "a savepoint is still open: commit or roll back what begin() gave, and await every nested \
+         call, before the method returns",
     )
     .with_outcome(Outcome::RolledBack)
 }

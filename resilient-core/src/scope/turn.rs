@@ -96,11 +96,15 @@ impl<D: Database> Turn<D> {
             }
             Err(error) => {
                 let mut ledger = transaction.ledger();
-                // A BEGIN that was refused, where nothing else was asked for or set, leaves a session
-                // without a transaction; anything else leaves one that is not known.
+                // A BEGIN that was refused, and set nothing, leaves a session without a
+                // transaction; anything else leaves one that is not known.
+                let options = transaction.options();
+                let plain = options.isolation.is_none()
+                    && options.time_left.is_none()
+                    && !options.read_only;
                 let refused = begins
+                    && plain
                     && steps.len() == 1
-                    && transaction.options().time_left.is_none()
                     && matches!(
                         error.fault.effect(),
                         Effect::Statement | Effect::Transaction
@@ -189,7 +193,9 @@ impl<D: Database> Turn<D> {
     pub fn failed(mut self, error: DriverError) {
         self.on_wire = false;
         let mut ledger = self.transaction.ledger();
-        ledger.untrusted |= lost_on_the_way(&error.fault);
+        // A stale plan stays in the session's cache.
+        ledger.untrusted |=
+            lost_on_the_way(&error.fault) || error.fault.kind() == FaultKind::StalePlan;
         ledger.record(self.scope, Failure::database(error));
     }
 

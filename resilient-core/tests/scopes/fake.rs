@@ -133,13 +133,13 @@ impl Session for FakeSession {
                 Control::Release(n) => format!("release {n}"),
                 Control::RollbackTo(n) => format!("rollback to {n}"),
                 Control::Commit => "commit".to_owned(),
-                Control::Rollback => "rollback".to_owned(),
+                Control::Rollback | Control::RollbackChecked => "rollback".to_owned(),
             };
             let begin = matches!(step, Control::Begin(_));
             assert!(!(begin && self.open), "BEGIN inside a transaction");
             self.exchange(&text).await?;
             self.open = match step {
-                Control::Commit | Control::Rollback => false,
+                Control::Commit | Control::Rollback | Control::RollbackChecked => false,
                 _ => self.open || begin,
             };
         }
