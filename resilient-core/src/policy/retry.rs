@@ -178,6 +178,7 @@ pub(crate) fn decide(
     }
     match situation.level {
         Level::Root | Level::Detached { repeatable: true } => {}
+        Level::Detached { repeatable: false } if situation.read_only => {}
         Level::Detached { repeatable: false } => return Verdict::Stop(Stop::OutcomeUnknown),
         Level::Savepoint if heals_at_savepoint(fault) => {}
         Level::Savepoint | Level::Joined => return Verdict::Stop(Stop::LeftToRoot),

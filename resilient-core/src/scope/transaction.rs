@@ -14,6 +14,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 use super::{
     frame::Frame,
     ledger::{Admission, Holder, Ledger, ScopeId, Stage},
+    refusal,
     turn::{Turn, limited, lost_on_the_way},
 };
 use crate::{
@@ -67,7 +68,9 @@ impl<D: Database> Transaction<D> {
     }
 
     pub(crate) fn open_scope(&self, parent: ScopeId, holder: Holder) -> Result<ScopeId, Failure> {
-        self.ledger().open(parent, holder).ok_or_else(ended)
+        self.ledger()
+            .open(parent, holder)
+            .ok_or_else(refusal::ended)
     }
 
     /// [`Scope::turn`](super::Scope::turn) for `scope`. `caller` is the scope that the caller
@@ -84,21 +87,21 @@ impl<D: Database> Transaction<D> {
             let admission = {
                 let ledger = self.ledger();
                 if ledger.streaming {
-                    return Err(while_streaming());
+                    return Err(refusal::while_streaming());
                 }
                 if caller.is_some_and(|caller| ledger.waits_for_caller(scope, caller)) {
-                    return Err(waits_for_caller());
+                    return Err(refusal::waits_for_caller());
                 }
                 ledger.admit(scope)
             };
             match admission {
                 Admission::Lost(cause) => return Err(lost(&cause)),
-                Admission::Ended => return Err(ended()),
+                Admission::Ended => return Err(refusal::ended()),
                 // The one waited for may be a future of the same task that nobody polls.
                 Admission::AfterSibling => {
                     let limit = self.db.context().limits().statement;
                     if tokio::time::timeout(limit, freed).await.is_err() {
-                        return Err(never_freed(limit));
+                        return Err(refusal::never_freed(limit));
                     }
                 }
                 Admission::AfterHandle => {
@@ -106,14 +109,14 @@ impl<D: Database> Transaction<D> {
                     let patience = context.clock.sleep(HANDLE_WAIT);
                     // A handle in the middle of a statement is not one that is forgotten.
                     if !either(freed, patience).await && self.wire.try_lock().is_ok() {
-                        return Err(held_by_handle());
+                        return Err(refusal::held_by_handle());
                     }
                 }
                 Admission::Ready(_) => {
                     let limit = self.db.context().limits().statement;
                     let locked = pin!(self.lock(scope));
                     let turn = tokio::time::timeout(limit, first(locked, freed)).await;
-                    let Some(mut turn) = turn.map_err(|_| never_freed(limit))? else {
+                    let Some(mut turn) = turn.map_err(|_| refusal::never_freed(limit))? else {
                         // Something ended or began meanwhile, a stream perhaps: look again.
                         continue;
                     };
@@ -203,7 +206,7 @@ impl<D: Database> Transaction<D> {
     pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), Failure> {
         // It holds the session, and nobody would end it while this waits.
         if self.ledger().streaming {
-            return Err(open_stream());
+            return Err(refusal::open_stream());
         }
         let mut turn = self.lock(ScopeId::ROOT).await;
         let due = {
@@ -212,7 +215,7 @@ impl<D: Database> Transaction<D> {
                 return Err(swallowed(doom));
             }
             if ledger.undecided_below(ScopeId::ROOT) {
-                return Err(open_handle());
+                return Err(refusal::open_handle());
             }
             if ledger.stage != Stage::Open {
                 ledger.stage = Stage::Ended;
@@ -391,13 +394,6 @@ fn may_have_ended(fault: &Fault) -> bool {
     gone || FaultSet::CONTENTION.contains(fault.kind())
 }
 
-fn never_freed(limit: Duration) -> Failure {
-    Failure::misuse(format!(
-        "another branch of this transaction has kept it for {limit:?}: its future is not polled \
-         any more, or waits for this one"
-    ))
-}
-
 fn lost(cause: &Failure) -> Failure {
     let mut failure = cause.clone();
     failure.inner.reason = Reason::ScopeLost;
@@ -411,48 +407,4 @@ pub(crate) fn swallowed(cause: &Failure) -> Failure {
         failure.inner.reason = Reason::Swallowed;
     }
     failure
-}
-
-pub(super) fn ended() -> Failure {
-    Failure::misuse(
-        "this scope has already ended: a handle or spawned task outlived the method that opened \
-         its transaction; await it inside the method",
-    )
-}
-
-pub(super) fn open_handle() -> Failure {
-    Failure::misuse(
-        "a savepoint is still open: commit or roll back what begin() gave, and await every nested \
-         call, before the method returns",
-    )
-    .with_outcome(Outcome::RolledBack)
-}
-
-fn open_stream() -> Failure {
-    Failure::misuse(
-        "a stream of this transaction is still open: collect or drop it before the method \
-         returns; its rows cannot outlive the transaction",
-    )
-    .with_outcome(Outcome::RolledBack)
-}
-
-fn waits_for_caller() -> Failure {
-    Failure::misuse(
-        "a handle of the surrounding method was used inside a nested method, which would wait \
-         for itself: use the connection there, or the handle outside",
-    )
-}
-
-fn while_streaming() -> Failure {
-    Failure::misuse(
-        "a stream of this transaction is open, and its rows share the connection: collect or \
-         drop the stream before the next statement",
-    )
-}
-
-fn held_by_handle() -> Failure {
-    Failure::misuse(
-        "a savepoint opened with begin() is open: use its handle for this statement, or commit \
-         or roll it back first",
-    )
 }

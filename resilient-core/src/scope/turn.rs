@@ -6,7 +6,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     ledger::{ScopeId, Stage},
-    transaction::{Transaction, ended},
+    refusal::ended,
+    transaction::Transaction,
 };
 use crate::{
     Effect, Fault, FaultKind, Outcome,

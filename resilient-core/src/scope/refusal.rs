@@ -1,0 +1,56 @@
+//! What cannot be done in a scope, and what to do instead.
+
+use std::time::Duration;
+
+use crate::{Outcome, failure::Failure};
+
+pub(super) fn ended() -> Failure {
+    Failure::misuse(
+        "this scope has already ended: a handle or spawned task outlived the method that opened \
+         its transaction; await it inside the method",
+    )
+}
+
+pub(super) fn open_handle() -> Failure {
+    Failure::misuse(
+        "a savepoint is still open: commit or roll back what begin() gave, and await every nested \
+         call, before the method returns",
+    )
+    .with_outcome(Outcome::RolledBack)
+}
+
+pub(super) fn open_stream() -> Failure {
+    Failure::misuse(
+        "a stream of this transaction is still open: collect or drop it before the method \
+         returns; its rows cannot outlive the transaction",
+    )
+    .with_outcome(Outcome::RolledBack)
+}
+
+pub(super) fn waits_for_caller() -> Failure {
+    Failure::misuse(
+        "a handle of the surrounding method was used inside a nested method, which would wait \
+         for itself: use the connection there, or the handle outside",
+    )
+}
+
+pub(super) fn while_streaming() -> Failure {
+    Failure::misuse(
+        "a stream of this transaction is open, and its rows share the connection: collect or \
+         drop the stream before the next statement",
+    )
+}
+
+pub(super) fn held_by_handle() -> Failure {
+    Failure::misuse(
+        "a savepoint opened with begin() is open: use its handle for this statement, or commit \
+         or roll it back first",
+    )
+}
+
+pub(super) fn never_freed(limit: Duration) -> Failure {
+    Failure::misuse(format!(
+        "another branch of this transaction has kept it for {limit:?}: its future is not polled \
+         any more, or waits for this one"
+    ))
+}
