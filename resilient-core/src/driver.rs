@@ -142,6 +142,7 @@ pub struct Context {
 /// The server's own limits should be shorter; these stand behind them for a network that has
 /// fallen silent, where nothing else would ever end the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WireLimits {
     /// For a statement; 300 s by default.
     pub statement: Duration,

@@ -111,10 +111,7 @@ async fn layered_retries_share_one_allowance_and_do_not_multiply(engine: Engine)
 async fn a_database_that_fails_every_call_gets_a_fifth_more_and_the_reserve(
     engine: Engine,
 ) -> TestResult {
-    let builder = ResilientConnection::builder().retry_budget(BudgetConfig {
-        ratio: 0.2,
-        reserve: 10,
-    });
+    let builder = ResilientConnection::builder().retry_budget(BudgetConfig::new(0.2, 10));
     let bank = match engine {
         Engine::Sqlite => Bank::impatient_sqlite(builder, 1).await,
         _ => Bank::built(builder, TestDb::new(engine).await?, 1, 2).await,

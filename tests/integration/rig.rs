@@ -55,10 +55,7 @@ impl Rig {
             .name(unique_name())
             .policy(self.policy)
             // A test repeats one failure very often; the budget has tests of its own.
-            .retry_budget(BudgetConfig {
-                ratio: 1.0,
-                reserve: 1_000_000,
-            })
+            .retry_budget(BudgetConfig::new(1.0, 1_000_000))
             .statement_limit(self.limit)
             .control_limit(self.limit)
             .connect(options)

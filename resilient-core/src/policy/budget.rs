@@ -4,12 +4,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// How large a [`Budget`] is.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BudgetConfig {
     /// Retries earned by each call, as a fraction; 0.2 by default.
     pub ratio: f64,
     /// Retries that can be saved up, and the number at the start; 100 by default, the capacity
     /// of the AWS SDKs' standard retry mode (500 tokens at 5 a retry).
     pub reserve: u32,
+}
+
+impl BudgetConfig {
+    /// Each call earns `ratio` retries, of which `reserve` can be saved up.
+    pub const fn new(ratio: f64, reserve: u32) -> Self {
+        Self { ratio, reserve }
+    }
 }
 
 impl Default for BudgetConfig {

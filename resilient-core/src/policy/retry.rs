@@ -69,7 +69,9 @@ impl RetryPolicy {
         self
     }
 
-    /// The longest all attempts and delays may take together; unlimited by default.
+    /// The longest all attempts and delays may take together; unlimited by default. A COMMIT
+    /// that was sent in time is waited for all the same, as giving it up would leave its outcome
+    /// unknown; the connection's control limit bounds that.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
