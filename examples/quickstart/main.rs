@@ -94,9 +94,9 @@ async fn connect(url: &str) -> Result<ResilientConnection> {
                 .busy_timeout(Duration::from_millis(1))
         });
     }
-    let db = ResilientConnection::builder()
+    let db = ResilientConnection::builder(options)
         .policy(RetryPolicy::new().retries(12))
-        .connect(options)
+        .connect()
         .await?;
     if db.get_database_backend() == DbBackend::Postgres {
         // Deadlocks are looked for sooner than after the usual second.

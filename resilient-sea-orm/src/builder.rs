@@ -20,16 +20,17 @@ use crate::{
 /// use std::time::Duration;
 /// use resilient_sea_orm::{ResilientConnection, policy::RetryPolicy};
 /// # async fn example() -> resilient_sea_orm::Result<()> {
-/// let db = ResilientConnection::builder()
+/// let db = ResilientConnection::builder("sqlite::memory:")
 ///     .name("ledger")
 ///     .policy(RetryPolicy::new().retries(5).deadline(Duration::from_secs(10)))
-///     .connect("sqlite::memory:")
+///     .connect()
 ///     .await?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
+    target: Option<Target>,
     name: Option<String>,
     policy: RetryPolicy,
     budget: BudgetConfig,
@@ -39,10 +40,53 @@ pub struct Builder {
     random: Option<Arc<dyn Random>>,
 }
 
+/// What a [`Builder`] connects to: a URL, SeaORM's [`ConnectOptions`], or an existing connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Target {
+    /// A pool that is opened with these options.
+    Open(Box<ConnectOptions>),
+    /// A pool that is there already, or a mock.
+    Existing(DatabaseConnection),
+}
+
+impl From<ConnectOptions> for Target {
+    fn from(options: ConnectOptions) -> Self {
+        Self::Open(Box::new(options))
+    }
+}
+
+impl From<&str> for Target {
+    fn from(url: &str) -> Self {
+        ConnectOptions::new(url).into()
+    }
+}
+
+impl From<String> for Target {
+    fn from(url: String) -> Self {
+        ConnectOptions::new(url).into()
+    }
+}
+
+impl From<&String> for Target {
+    fn from(url: &String) -> Self {
+        url.as_str().into()
+    }
+}
+
+impl From<DatabaseConnection> for Target {
+    fn from(connection: DatabaseConnection) -> Self {
+        Self::Existing(connection)
+    }
+}
+
 impl Builder {
-    /// Everything at its default.
-    pub fn new() -> Self {
-        Self::default()
+    /// Sets what to connect to, as [`ResilientConnection::builder`] does. A default builder has
+    /// no target yet, so that one set of choices can serve several databases.
+    #[must_use]
+    pub fn to(mut self, target: impl Into<Target>) -> Self {
+        self.target = Some(target.into());
+        self
     }
 
     /// The name in metrics and messages; the database system's name (`postgresql`, `mysql`,
@@ -103,16 +147,27 @@ impl Builder {
         self
     }
 
-    /// Opens a pool.
+    /// Opens the pool, or takes over the existing one.
     ///
     /// # Errors
-    /// When the URL is not understood, its engine's feature is off, or the server refuses.
-    pub async fn connect(self, options: impl Into<ConnectOptions>) -> Result<ResilientConnection> {
-        Ok(self.wrap(Database::connect(options.into()).await?))
+    /// When the URL is not understood, its engine's feature is off, the server refuses, or no
+    /// target was given.
+    pub async fn connect(mut self) -> Result<ResilientConnection> {
+        let connection = match self.target.take() {
+            Some(Target::Open(options)) => Database::connect(*options).await?,
+            Some(Target::Existing(connection)) => connection,
+            None => {
+                return Err(resilient_core::Failure::misuse(
+                    "the builder has no target: give it a URL, ConnectOptions or a \
+                     DatabaseConnection with to(..)",
+                )
+                .into());
+            }
+        };
+        Ok(self.wrap(connection))
     }
 
-    /// Takes over an existing pool, or a mock.
-    pub fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {
+    pub(crate) fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {
         let name = self.name.unwrap_or_else(|| system(&connection).to_owned());
         let mut context = Context::new(name, default_isolation(&connection))
             .with_policy(self.policy)

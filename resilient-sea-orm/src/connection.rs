@@ -7,7 +7,7 @@ use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
 };
 
-use crate::{Builder, Result, pool::Pool};
+use crate::{Builder, Result, Target, pool::Pool};
 
 /// A database connection whose statements find their transaction by themselves.
 ///
@@ -45,12 +45,13 @@ impl ResilientConnection {
     /// # Errors
     /// When the URL is not understood, its engine's feature is off, or the server refuses.
     pub async fn connect(options: impl Into<ConnectOptions>) -> Result<Self> {
-        Self::builder().connect(options).await
+        Self::builder(options.into()).connect().await
     }
 
-    /// Starts with everything at its default: policy, budget, time limits, name.
-    pub fn builder() -> Builder {
-        Builder::new()
+    /// Starts with everything at its default: policy, budget, time limits, name. The target is a
+    /// URL, `ConnectOptions`, or an existing `DatabaseConnection`.
+    pub fn builder(target: impl Into<Target>) -> Builder {
+        Builder::default().to(target)
     }
 
     pub(crate) fn from_parts(connection: DatabaseConnection, context: Context) -> Self {
@@ -83,7 +84,7 @@ impl From<DatabaseConnection> for ResilientConnection {
     /// Takes over an existing pool. It gets the same guarantees as one opened by
     /// [`ResilientConnection::connect`].
     fn from(connection: DatabaseConnection) -> Self {
-        Builder::new().wrap(connection)
+        Builder::default().wrap(connection)
     }
 }
 

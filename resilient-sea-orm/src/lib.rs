@@ -48,7 +48,7 @@ mod transaction;
 #[path = "private/mod.rs"]
 pub mod __private;
 
-pub use builder::Builder;
+pub use builder::{Builder, Target};
 pub use connection::ResilientConnection;
 pub use error::{Error, Result};
 pub use extract::classify;

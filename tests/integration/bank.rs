@@ -25,7 +25,7 @@ impl Bank {
 
     /// The same on a database that is already there.
     pub async fn on(test: TestDb, accounts: i32, pool: u32) -> Self {
-        Self::built(ResilientConnection::builder(), test, accounts, pool).await
+        Self::built(Builder::default(), test, accounts, pool).await
     }
 
     /// The same with a builder's settings.
@@ -34,7 +34,8 @@ impl Bank {
         options.max_connections(pool).sqlx_logging(false);
         let db = builder
             .name(unique_name())
-            .connect(options)
+            .to(options)
+            .connect()
             .await
             .expect("connects");
         for sql in [

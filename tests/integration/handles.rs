@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use resilient_sea_orm::{ResilientConnection, ResilientTransaction, prelude::*, time::FakeClock};
+use resilient_sea_orm::{ResilientTransaction, prelude::*, time::FakeClock};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use support::{Engine, TestDb, TestResult, engine_tests};
 
@@ -18,7 +18,7 @@ async fn note(db: &impl ConnectionTrait, id: i64) -> Result<()> {
 
 /// A bank whose clock does not wait: patience with a handle ends at once.
 async fn impatient(engine: Engine) -> Bank {
-    let builder = ResilientConnection::builder().clock(FakeClock::new());
+    let builder = resilient_sea_orm::Builder::default().clock(FakeClock::new());
     let test = TestDb::new(engine).await.expect("a database");
     Bank::built(builder, test, 0, 2).await
 }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use resilient_sea_orm::{
-    ResilientConnection,
     policy::{BudgetConfig, Delay, StopReason},
     prelude::*,
 };
@@ -21,7 +20,7 @@ const TAKE_1: &str = "UPDATE account SET balance = balance WHERE id = 1";
 
 async fn on(engine: Engine) -> Bank {
     match engine {
-        Engine::Sqlite => Bank::impatient_sqlite(ResilientConnection::builder(), 2).await,
+        Engine::Sqlite => Bank::impatient_sqlite(resilient_sea_orm::Builder::default(), 2).await,
         _ => Bank::open(engine, 2).await,
     }
 }
@@ -111,7 +110,7 @@ async fn layered_retries_share_one_allowance_and_do_not_multiply(engine: Engine)
 async fn a_database_that_fails_every_call_gets_a_fifth_more_and_the_reserve(
     engine: Engine,
 ) -> TestResult {
-    let builder = ResilientConnection::builder().retry_budget(BudgetConfig::new(0.2, 10));
+    let builder = resilient_sea_orm::Builder::default().retry_budget(BudgetConfig::new(0.2, 10));
     let bank = match engine {
         Engine::Sqlite => Bank::impatient_sqlite(builder, 1).await,
         _ => Bank::built(builder, TestDb::new(engine).await?, 1, 2).await,

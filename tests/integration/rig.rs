@@ -51,14 +51,15 @@ impl Rig {
             // The first connection must not need the server faster than the others.
             .connect_lazy(self.acquire < Duration::from_secs(1))
             .sqlx_logging(false);
-        ResilientConnection::builder()
+        resilient_sea_orm::Builder::default()
             .name(unique_name())
             .policy(self.policy)
             // A test repeats one failure very often; the budget has tests of its own.
             .retry_budget(BudgetConfig::new(1.0, 1_000_000))
             .statement_limit(self.limit)
             .control_limit(self.limit)
-            .connect(options)
+            .to(options)
+            .connect()
             .await
             .expect("connects")
     }

@@ -128,7 +128,7 @@ async fn write_skew_happens_to_sea_orm_at_the_default_level(engine: Engine) -> T
 
 async fn one_of_two_doctors_stays_on_call(engine: Engine) -> TestResult {
     // With a lock at BEGIN, SQLite's two could not meet inside.
-    let builder = ResilientConnection::builder().locking(Locking::Deferred);
+    let builder = resilient_sea_orm::Builder::default().locking(Locking::Deferred);
     let bank = Bank::built(builder, TestDb::new(engine).await?, 2, 4).await;
     let rota = Arc::new(Rota {
         db: bank.db.clone(),
@@ -219,7 +219,7 @@ async fn a_serialization_failure_at_commit_and_at_a_statement_is_retried_on_post
 /// Every call reads what the one before it wrote: the values read are all different, and the last
 /// one written is their number.
 async fn a_register_history_is_serial(engine: Engine) -> TestResult {
-    let builder = ResilientConnection::builder().policy(RetryPolicy::new());
+    let builder = resilient_sea_orm::Builder::default().policy(RetryPolicy::new());
     let bank = Bank::built(builder, TestDb::new(engine).await?, 1, 4).await;
     let rota = Arc::new(Rota {
         db: bank.db.clone(),

@@ -172,7 +172,7 @@ async fn a_swallowed_deadlock_is_retried_to_a_correct_ok(engine: Engine) -> Test
 }
 
 async fn deferred(retries: u32) -> Bank {
-    let builder = Builder::new().policy(RetryPolicy::new().retries(retries));
+    let builder = Builder::default().policy(RetryPolicy::new().retries(retries));
     Bank::impatient_sqlite(builder, 3).await
 }
 

@@ -109,7 +109,7 @@ async fn a_lost_scope_sends_nothing_more_and_names_the_first_cause(engine: Engin
         _ => None,
     };
     let bank = match (engine, &server) {
-        (Engine::Sqlite, _) => Bank::impatient_sqlite(Builder::new(), 2).await,
+        (Engine::Sqlite, _) => Bank::impatient_sqlite(Builder::default(), 2).await,
         (_, Some(server)) => Bank::on(TestDb::on(server).await?, 2, 1).await,
         _ => Bank::with_pool(engine, 2, 1).await,
     };

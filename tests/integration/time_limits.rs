@@ -10,7 +10,7 @@ use std::{
 };
 
 use resilient_sea_orm::{
-    FaultSet, ResilientConnection,
+    FaultSet,
     policy::{Delay, StopReason},
     prelude::*,
     time::{Clock, Sleep},
@@ -47,7 +47,7 @@ impl Clock for Delays {
 async fn a_deadline_covers_all_attempts_and_no_delay_overruns_it(engine: Engine) -> TestResult {
     let start = Instant::now();
     let clock = Delays(Arc::new(Mutex::new((start, 0))));
-    let builder = ResilientConnection::builder().clock(clock.clone());
+    let builder = resilient_sea_orm::Builder::default().clock(clock.clone());
     let bank = match engine {
         Engine::Sqlite => Bank::impatient_sqlite(builder, 1).await,
         _ => Bank::built(builder, TestDb::new(engine).await?, 1, 2).await,

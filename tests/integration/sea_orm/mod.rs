@@ -41,9 +41,10 @@ impl Shop {
         let test = TestDb::new(engine).await?;
         let mut options = ConnectOptions::new(test.url());
         options.max_connections(4).sqlx_logging(false);
-        let db = ResilientConnection::builder()
+        let db = resilient_sea_orm::Builder::default()
             .name(unique_name())
-            .connect(options)
+            .to(options)
+            .connect()
             .await?;
         Ok(Self { test, db })
     }

@@ -13,8 +13,8 @@ use robust::{ResilientConnection, metrics};
 async fn connection(name: &str) -> ResilientConnection {
     let mut options = robust::sea_orm::ConnectOptions::new("sqlite::memory:");
     options.max_connections(1);
-    let builder = ResilientConnection::builder().name(name);
-    builder.connect(options).await.unwrap()
+    let builder = robust::Builder::default().name(name);
+    builder.to(options).connect().await.unwrap()
 }
 
 /// How often a method succeeded.
