@@ -16,6 +16,7 @@ mod causes;
 mod commit;
 mod deadlocks;
 mod depth;
+mod detached;
 mod futures;
 mod handles;
 mod killed;
