@@ -17,6 +17,7 @@ mod commit;
 mod deadlocks;
 mod depth;
 mod detached;
+mod ended_by_others;
 mod futures;
 mod handles;
 mod killed;
