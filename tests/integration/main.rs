@@ -21,6 +21,7 @@ mod ended_by_others;
 mod futures;
 mod handles;
 mod killed;
+mod leftovers;
 mod modes;
 mod nested_retries;
 mod pool;
