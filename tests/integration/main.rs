@@ -24,6 +24,7 @@ mod killed;
 mod leftovers;
 mod modes;
 mod nested_retries;
+mod outliving;
 mod pool;
 mod propagation;
 mod rig;
