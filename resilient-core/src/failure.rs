@@ -209,6 +209,11 @@ impl Failure {
         self
     }
 
+    /// The error of the rollback that followed it, if that failed.
+    pub fn rollback_error(&self) -> Option<&DriverError> {
+        self.inner.rollback.as_ref()
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> FaultKind {
         self.inner.fault.kind()

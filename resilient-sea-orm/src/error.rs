@@ -106,7 +106,8 @@ impl Error {
     /// The error of a rollback that failed after this one. The work is undone all the same, as
     /// the session was given up.
     pub fn rollback_error(&self) -> Option<&DriverError> {
-        self.ended()?.0.rollback_error()
+        let ended = self.ended().and_then(|(status, _)| status.rollback_error());
+        ended.or_else(|| self.0.failure.rollback_error())
     }
 
     /// SeaORM's error underneath, if there is one.
@@ -129,7 +130,7 @@ impl fmt::Display for Error {
                     outcome,
                     status.stop_reason(),
                 )
-                .with_rollback_error(status.rollback_error().cloned())
+                .with_rollback_error(self.rollback_error().cloned())
                 .fmt(f),
         }
     }

@@ -148,6 +148,15 @@ impl<D: Database> Transaction<D> {
         Turn::new(self, scope, Arc::clone(&self.wire).lock_owned().await)
     }
 
+    /// The same for what ends a scope; `None` if a statement keeps it whose future is not polled
+    /// any more.
+    async fn lock_in_time(self: &Arc<Self>) -> Option<Turn<D>> {
+        let limit = self.db.context().limits().statement;
+        tokio::time::timeout(limit, self.lock(ScopeId::ROOT))
+            .await
+            .ok()
+    }
+
     /// Ends a nested scope that did well.
     pub(crate) fn release(&self, scope: ScopeId) {
         self.ledger().close_ok(scope);
@@ -164,7 +173,10 @@ impl<D: Database> Transaction<D> {
         if self.ledger().streaming {
             return Ok(());
         }
-        let mut turn = self.lock(ScopeId::ROOT).await;
+        let Some(mut turn) = self.lock_in_time().await else {
+            // It goes out with the next statement, or with the transaction.
+            return Ok(());
+        };
         let steps = self.ledger().take_due();
         if steps.is_empty() {
             return Ok(());
@@ -208,7 +220,11 @@ impl<D: Database> Transaction<D> {
         if self.ledger().streaming {
             return Err(refusal::open_stream());
         }
-        let mut turn = self.lock(ScopeId::ROOT).await;
+        let Some(mut turn) = self.lock_in_time().await else {
+            self.drop_root();
+            let failure = never_freed(self.db.context().limits().statement);
+            return Err(failure.with_outcome(Outcome::RolledBack));
+        };
         let due = {
             let mut ledger = self.ledger();
             if let Some(doom) = ledger.root_doom() {
@@ -260,7 +276,17 @@ impl<D: Database> Transaction<D> {
             self.drop_root();
             return Ok(());
         }
-        let mut session = Arc::clone(&self.wire).lock_owned().await;
+        // Whoever holds the session in vain gives it up; after a commit that waited for it in
+        // vain, that is settled.
+        if self.ledger().stage == Stage::Ended {
+            return Ok(());
+        }
+        let limit = self.db.context().limits().statement;
+        let locked = tokio::time::timeout(limit, Arc::clone(&self.wire).lock_owned()).await;
+        let Ok(mut session) = locked else {
+            self.drop_root();
+            return Ok(());
+        };
         let how = self.disposal();
         let step = {
             let mut ledger = self.ledger();
