@@ -222,7 +222,7 @@ impl<D: Database> Transaction<D> {
         }
         let Some(mut turn) = self.lock_in_time().await else {
             self.drop_root();
-            let failure = never_freed(self.db.context().limits().statement);
+            let failure = refusal::never_freed(self.db.context().limits().statement);
             return Err(failure.with_outcome(Outcome::RolledBack));
         };
         let due = {
