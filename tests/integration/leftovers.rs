@@ -48,7 +48,7 @@ async fn a_refused_begin_leaves_no_time_limit_on_the_session(engine: Engine) -> 
     let before = number(db, limit).await;
     // Somebody's distributed transaction is open on the one session, so no other may begin.
     db.execute_unprepared("XA START 'x'").await?;
-    let deadline = ONCE.deadline(Duration::from_secs(60));
+    let deadline = ONCE.deadline(Duration::from_secs(50));
     let error = db.transact(deadline, || add(db, 1, 5)).await.unwrap_err();
     assert_eq!(error.fault().code(), "1399", "{error}");
     assert_eq!(error.outcome(), Outcome::NotSent, "{error}");

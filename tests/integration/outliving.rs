@@ -84,7 +84,7 @@ async fn a_statement_that_outlives_the_body_ends_it_in_an_error(engine: Engine) 
         };
         let mut step = pin!(async {
             if nested {
-                db.transact(ONCE, || step()).await
+                db.transact(ONCE, &step).await
             } else {
                 step().await
             }
@@ -112,6 +112,34 @@ async fn a_statement_that_outlives_the_body_ends_it_in_an_error(engine: Engine) 
         assert!(late.is_err() || !nested);
         assert_eq!(balances(&bank).await, [100; 3]);
     }
+    Ok(())
+}
+
+async fn a_nested_call_that_fails_beside_an_unpolled_statement_does_not_hang(
+    engine: Engine,
+) -> TestResult {
+    let bank = impatient(engine).await;
+    let db = &bank.db;
+    let asleep = match engine {
+        Engine::Postgres => "SELECT pg_sleep(0.3)",
+        _ => "SELECT SLEEP(0.3)",
+    };
+    let body = db.transact(ONCE, || async {
+        add(db, 3, 1).await?;
+        let branch = tokio::sync::Mutex::new(Box::pin(db.execute_unprepared(asleep)));
+        let failed = db.transact(ONCE, || async {
+            add(db, 1, -5).await?;
+            let unfinished = timeout(MOMENT, branch.lock().await.as_mut()).await;
+            assert!(unfinished.is_err());
+            Err::<(), _>(Error::custom("on purpose"))
+        });
+        failed.await.unwrap_err();
+        add(db, 2, 5).await
+    });
+    let error = without_hanging(body).await.unwrap_err();
+    assert!(error.to_string().contains("not polled"), "{error}");
+    assert_eq!(error.outcome(), Outcome::RolledBack, "{error}");
+    assert_eq!(balances(&bank).await, [100; 3]);
     Ok(())
 }
 
@@ -219,5 +247,6 @@ engine_tests! {
 }
 engine_tests! { on_postgres on_mariadb:
     a_statement_that_outlives_the_body_ends_it_in_an_error,
+    a_nested_call_that_fails_beside_an_unpolled_statement_does_not_hang,
     a_failure_that_was_survived_does_not_repeat_what_came_after
 }
