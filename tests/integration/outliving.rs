@@ -19,7 +19,7 @@ const MOMENT: Duration = Duration::from_millis(200);
 
 /// A bank that soon loses its patience with what it waits for.
 async fn impatient(engine: Engine) -> Bank {
-    let builder = ResilientConnection::builder().statement_limit(Duration::from_millis(400));
+    let builder = resilient_sea_orm::Builder::default().statement_limit(Duration::from_millis(400));
     let test = TestDb::new(engine).await.expect("a database");
     Bank::built(builder, test, 3, 4).await
 }
