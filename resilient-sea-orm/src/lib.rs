@@ -34,6 +34,8 @@ mod connection_trait;
 mod control;
 mod error;
 mod extract;
+#[cfg(feature = "sqlx-dep")]
+mod giveback;
 mod keywords;
 mod pool;
 pub mod prelude;
