@@ -5,6 +5,7 @@
 //! Everything that is decided is decided here, once.
 
 mod attempt;
+mod mode;
 mod site;
 
 use std::{
@@ -19,10 +20,11 @@ use std::{
 
 pub use attempt::{Attempt, Running};
 use attempt::{Work, Wreck, timeout};
+use mode::{Mode, mode};
 pub use site::Site;
 
 use crate::{
-    CallOptions, Effect, Fault, FaultKind, Outcome, Propagation,
+    CallOptions, Fault, Outcome,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
     metrics::MethodMetrics,
@@ -37,14 +39,6 @@ pub enum Step<R> {
     Done(R),
     /// Run the body again.
     Again,
-}
-
-/// How the call relates to transactions, decided once.
-enum Mode<D: Database> {
-    Root,
-    Nested(Scope<D>),
-    Joined(Scope<D>),
-    Detached,
 }
 
 /// One call in progress.
@@ -395,46 +389,6 @@ impl<D: Database> fmt::Debug for Call<D> {
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
     }
-}
-
-/// Where a call with these options stands, below `outer`.
-fn mode<D: Database>(options: &CallOptions, outer: Option<&Frame>) -> Result<Mode<D>, Failure> {
-    let scope = outer.and_then(Frame::scope::<D>);
-    let within = match (options.propagation, scope) {
-        (Propagation::NotSupported, _) | (Propagation::Supports | Propagation::Never, None) => {
-            return Ok(Mode::Detached);
-        }
-        (Propagation::Mandatory, None) => {
-            return Err(propagation(
-                "propagation is \"mandatory\", but the caller has no transaction: call it from \
-                 a resilient method, in the same task",
-            ));
-        }
-        (Propagation::Never, Some(_)) => {
-            return Err(propagation(
-                "propagation is \"never\", but the caller has a transaction",
-            ));
-        }
-        (Propagation::RequiresNew, _) | (Propagation::Nested | Propagation::Required, None) => {
-            return Ok(Mode::Root);
-        }
-        (Propagation::Nested, Some(scope)) => Mode::Nested(scope.clone()),
-        (Propagation::Required | Propagation::Mandatory | Propagation::Supports, Some(scope)) => {
-            Mode::Joined(scope.clone())
-        }
-    };
-    if let Some(scope) = scope {
-        scope.check_isolation(options.isolation)?;
-    }
-    Ok(within)
-}
-
-fn propagation(text: &'static str) -> Failure {
-    Failure::local(
-        Reason::Propagation(text),
-        FaultKind::Other,
-        Effect::Statement,
-    )
 }
 
 /// Runs a closure as a resilient call: the programmatic form, with the same loop.
