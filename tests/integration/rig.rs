@@ -9,7 +9,7 @@ use std::{
 };
 
 use resilient_sea_orm::{
-    ResilientConnection,
+    FaultKind, ResilientConnection,
     policy::{BudgetConfig, RetryPolicy},
 };
 use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, TransactionTrait};
@@ -51,17 +51,22 @@ impl Rig {
             // The first connection must not need the server faster than the others.
             .connect_lazy(self.acquire < Duration::from_secs(1))
             .sqlx_logging(false);
-        resilient_sea_orm::Builder::default()
+        let builder = resilient_sea_orm::Builder::default()
             .name(unique_name())
             .policy(self.policy)
             // A test repeats one failure very often; the budget has tests of its own.
             .retry_budget(BudgetConfig::new(1.0, 1_000_000))
             .statement_limit(self.limit)
             .control_limit(self.limit)
-            .to(options)
-            .connect()
-            .await
-            .expect("connects")
+            .to(options);
+        // SeaORM asks SQLite for its version at once, in whatever little time a test gives.
+        for _ in 0..100 {
+            match builder.clone().connect().await {
+                Err(error) if error.kind() == FaultKind::PoolTimeout => {}
+                connected => return connected.expect("connects"),
+            }
+        }
+        panic!("no connection in a hundred tries");
     }
 
     /// A bank on the shared server.
