@@ -320,8 +320,15 @@ pub struct Fault {
 pub(crate) struct Identity {
     pub(crate) code: String,
     pub(crate) constraint: Option<String>,
+    pub(crate) schema: Option<String>,
     pub(crate) table: Option<String>,
     pub(crate) columns: Vec<String>,
+    /// Among the columns are expressions.
+    pub(crate) expression: bool,
+    pub(crate) referenced_table: Option<String>,
+    /// What only the adapter can know.
+    pub(crate) database: Option<String>,
+    pub(crate) visible: Option<bool>,
 }
 
 impl Fault {
@@ -375,6 +382,80 @@ impl Fault {
         self
     }
 
+    /// The same fault under another kind, where more is known than its code tells: a foreign
+    /// key that refused a DELETE is a `restrict`.
+    #[must_use]
+    pub fn with_kind(mut self, kind: FaultKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Adds the violated constraint's name, from the catalogue.
+    #[must_use]
+    pub fn with_constraint(mut self, name: Option<impl Into<String>>) -> Self {
+        self.identity_mut().constraint = name.map(Into::into);
+        self
+    }
+
+    /// Adds the schema (on MySQL: the database) and the table of the constraint.
+    #[must_use]
+    pub fn with_table(
+        mut self,
+        schema: Option<impl Into<String>>,
+        table: impl Into<String>,
+    ) -> Self {
+        let identity = self.identity_mut();
+        identity.schema = schema.map(Into::into);
+        identity.table = Some(table.into());
+        self
+    }
+
+    /// Adds the columns of the constraint, in its order.
+    #[must_use]
+    pub fn with_columns<C: Into<String>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        let identity = self.identity_mut();
+        identity.columns = columns.into_iter().map(Into::into).collect();
+        identity.expression = false;
+        self
+    }
+
+    /// Adds the columns that the expressions of the constraint mention.
+    #[must_use]
+    pub fn with_expression_over<C: Into<String>>(
+        mut self,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Self {
+        self = self.with_columns(columns);
+        self.identity_mut().expression = true;
+        self
+    }
+
+    /// Adds the table that a foreign key references.
+    #[must_use]
+    pub fn with_referenced_table(mut self, table: impl Into<String>) -> Self {
+        self.identity_mut().referenced_table = Some(table.into());
+        self
+    }
+
+    /// Adds the name of the connection that it happened on.
+    #[must_use]
+    pub fn with_database(mut self, name: impl Into<String>) -> Self {
+        self.identity_mut().database = Some(name.into());
+        self
+    }
+
+    /// Says whether the bare name of the table, without its schema, means the same table on
+    /// that connection.
+    #[must_use]
+    pub fn with_visibility(mut self, visible: bool) -> Self {
+        self.identity_mut().visible = Some(visible);
+        self
+    }
+
+    fn identity_mut(&mut self) -> &mut Identity {
+        self.identity.get_or_insert_default()
+    }
+
     /// The engine's code: SQLSTATE, error number or extended result code; empty where the
     /// failure did not come from a server.
     pub fn code(&self) -> &str {
@@ -391,9 +472,36 @@ impl Fault {
         self.identity.as_ref()?.table.as_deref()
     }
 
+    /// The schema of the table (on MySQL: its database), where the engine gave one.
+    pub fn schema(&self) -> Option<&str> {
+        self.identity.as_ref()?.schema.as_deref()
+    }
+
+    /// The table that a violated foreign key references, where that is known.
+    pub fn referenced_table(&self) -> Option<&str> {
+        self.identity.as_ref()?.referenced_table.as_deref()
+    }
+
+    /// The name of the connection that a violation happened on, where that is known.
+    pub fn database(&self) -> Option<&str> {
+        self.identity.as_ref()?.database.as_deref()
+    }
+
+    /// Whether the bare name of the table means the same table on that connection, where that
+    /// is known.
+    pub fn is_visible(&self) -> Option<bool> {
+        self.identity.as_ref()?.visible
+    }
+
     /// The columns, in the constraint's order; empty where the engine did not name them.
     pub fn columns(&self) -> &[String] {
         self.identity.as_ref().map_or(&[], |i| &i.columns)
+    }
+
+    /// Whether the constraint is over expressions: [`columns`](Self::columns) then holds them,
+    /// or the columns that they mention.
+    pub fn is_over_expressions(&self) -> bool {
+        self.identity.as_ref().is_some_and(|i| i.expression)
     }
 
     /// Whether a retry can heal it.

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`fault`] | the words: kinds, effects, outcomes |
 //! | [`classify`] | from an engine's error code to a [`Fault`] |
+//! | [`constraint`] | what constraints mean to people, and whether the schema still has them |
 //! | [`policy`] | whether, how long and how often to retry |
 //! | [`scope`] | transactions, savepoints, and which one a statement belongs to |
 //! | [`call`] | the attempt loop |
@@ -15,6 +16,7 @@
 
 pub mod call;
 pub mod classify;
+pub mod constraint;
 pub mod driver;
 pub mod failure;
 pub mod fault;

@@ -1,6 +1,6 @@
 //! [`ErrorReport`]: what a driver knows about an error, and the way into the tables.
 
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::{Backend, ClientError, Engine, Phase, Verdict, client, mysql, postgres, sqlite};
 use crate::fault::{self, Effect, Fault};
 
@@ -26,6 +26,7 @@ pub struct ErrorReport<'a> {
     pub(super) message: &'a str,
     pub(super) client: ClientError,
     pub(super) constraint: Option<&'a str>,
+    pub(super) schema: Option<&'a str>,
     pub(super) table: Option<&'a str>,
     pub(super) column: Option<&'a str>,
     pub(super) detail: Option<&'a str>,
@@ -52,6 +53,7 @@ impl<'a> ErrorReport<'a> {
             message,
             client: ClientError::Unknown,
             constraint: None,
+            schema: None,
             table: None,
             column: None,
             detail: None,
@@ -75,6 +77,12 @@ impl<'a> ErrorReport<'a> {
     /// The violated constraint's name, from its own field of the protocol.
     pub const fn constraint(mut self, name: &'a str) -> Self {
         self.constraint = Some(name);
+        self
+    }
+
+    /// The schema's name, from its own field of the protocol.
+    pub const fn schema(mut self, name: &'a str) -> Self {
+        self.schema = Some(name);
         self
     }
 
@@ -164,13 +172,23 @@ impl<'a> ErrorReport<'a> {
         let identity = fault::Identity {
             code: self.code.to_owned(),
             constraint: given(self.constraint).or(identity.constraint),
+            schema: given(self.schema).or(identity.schema),
             table: given(self.table).or(identity.table),
+            expression: self.column.is_none() && identity.expression,
             columns: match given(self.column) {
                 Some(column) => vec![column],
                 None => identity.columns,
             },
+            referenced_table: identity.referenced_table,
+            ..fault::Identity::default()
         };
         Fault::reported(kind, self.observed(effect), identity)
+    }
+
+    /// The value of the violated key as the server printed it, where it did. This is a user's
+    /// data: for messages that were declared to show it, and for nothing else.
+    pub fn key_value(&self) -> Option<&'a str> {
+        identity::key_value(self)
     }
 
     /// What the engine says about the transaction outweighs what the code suggests.

@@ -16,9 +16,9 @@ use std::{
 };
 
 pub use histogram::{Histogram, LatencySnapshot};
-pub use snapshot::{ConnectionSnapshot, MethodSnapshot, Snapshot};
+pub use snapshot::{ConnectionSnapshot, MethodSnapshot, Snapshot, ViolationSnapshot};
 
-use crate::{FaultKind, Outcome, policy::StopReason};
+use crate::{ConstraintKind, Fault, FaultKind, Outcome, policy::StopReason};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -134,9 +134,24 @@ pub struct ConnectionMetrics {
     pub faults: ByKind,
 }
 
+/// Which constraint was violated where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ViolationKey {
+    pub(crate) connection: String,
+    pub(crate) table: Option<String>,
+    pub(crate) constraint: Option<String>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) kind: ConstraintKind,
+}
+
+/// How many different constraints are told apart. A trigger can raise violations under any name
+/// it makes up; what comes after these is counted without names.
+const MAX_CONSTRAINTS: usize = 10_000;
+
 /// The registry. Use [`global`].
 #[derive(Debug, Default)]
 pub struct Registry {
+    violations: RwLock<BTreeMap<ViolationKey, u64>>,
     methods: RwLock<BTreeMap<&'static str, Arc<MethodMetrics>>>,
     connections: RwLock<BTreeMap<String, Arc<ConnectionMetrics>>>,
 }
@@ -176,6 +191,31 @@ impl Registry {
         Arc::clone(all.entry(name.to_owned()).or_default())
     }
 
+    /// Counts a violated constraint, with as much of its identity as the fault has. Other faults
+    /// are none.
+    pub fn violation(&self, connection: &str, fault: &Fault) {
+        let Some(kind) = fault.constraint_kind() else {
+            return;
+        };
+        let mut key = ViolationKey {
+            connection: connection.to_owned(),
+            table: fault.table().map(str::to_owned),
+            constraint: fault.constraint().map(str::to_owned),
+            columns: fault.columns().to_vec(),
+            kind,
+        };
+        let mut all = self
+            .violations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MAX_CONSTRAINTS && !all.contains_key(&key) {
+            key.table = None;
+            key.constraint = None;
+            key.columns.clear();
+        }
+        *all.entry(key).or_default() += 1;
+    }
+
     /// The numbers as they are now, as plain data.
     ///
     /// Counters are read one after another, so numbers that belong together can be apart by
@@ -186,7 +226,15 @@ impl Registry {
             .connections
             .read()
             .unwrap_or_else(PoisonError::into_inner);
+        let violations = self
+            .violations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         Snapshot {
+            violations: violations
+                .iter()
+                .map(|(key, count)| ViolationSnapshot::of(key, *count))
+                .collect(),
             methods: methods
                 .iter()
                 .map(|(name, m)| ((*name).to_owned(), MethodSnapshot::of(m)))

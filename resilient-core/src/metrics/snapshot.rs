@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ConnectionMetrics, LatencySnapshot, MethodMetrics};
-use crate::{FaultKind, Outcome};
+use super::{ConnectionMetrics, LatencySnapshot, MethodMetrics, ViolationKey};
+use crate::{ConstraintKind, FaultKind, Outcome};
 
 /// Everything in the registry at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub methods: BTreeMap<String, MethodSnapshot>,
     /// By connection name.
     pub connections: BTreeMap<String, ConnectionSnapshot>,
+    /// Violated constraints.
+    pub violations: Vec<ViolationSnapshot>,
 }
 
 impl Snapshot {
@@ -26,6 +28,37 @@ impl Snapshot {
     /// The numbers of one connection; zeros if there is none of that name.
     pub fn connection(&self, name: &str) -> ConnectionSnapshot {
         self.connections.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// How often one constraint was violated, by statements or at COMMIT.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ViolationSnapshot {
+    /// The connection's name.
+    pub connection: String,
+    /// The kind of constraint.
+    pub kind: ConstraintKind,
+    /// The table, where that is known.
+    pub table: Option<String>,
+    /// The constraint's name, where it has one.
+    pub constraint: Option<String>,
+    /// The columns, where they are known.
+    pub columns: Vec<String>,
+    /// How often.
+    pub count: u64,
+}
+
+impl ViolationSnapshot {
+    pub(super) fn of(key: &ViolationKey, count: u64) -> Self {
+        Self {
+            connection: key.connection.clone(),
+            kind: key.kind,
+            table: key.table.clone(),
+            constraint: key.constraint.clone(),
+            columns: key.columns.clone(),
+            count,
+        }
     }
 }
 

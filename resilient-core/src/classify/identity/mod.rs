@@ -9,6 +9,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
+use super::{Backend, ErrorReport};
 pub(super) use mysql::mysql;
 pub(super) use postgres::postgres;
 pub(super) use sqlite::sqlite;
@@ -17,8 +18,22 @@ pub(super) use sqlite::sqlite;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) constraint: Option<String>,
+    pub(super) schema: Option<String>,
     pub(super) table: Option<String>,
     pub(super) columns: Vec<String>,
+    /// Among the columns are expressions.
+    pub(super) expression: bool,
+    pub(super) referenced_table: Option<String>,
+}
+
+/// The value of a violated key, a user's data.
+pub(super) fn key_value<'a>(report: &ErrorReport<'a>) -> Option<&'a str> {
+    match report.backend {
+        Backend::Postgres => postgres::key_value(report),
+        Backend::MySql => mysql::key_value(report),
+        // Prints no values.
+        Backend::Sqlite => None,
+    }
 }
 
 impl Identity {

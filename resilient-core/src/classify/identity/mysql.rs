@@ -76,6 +76,17 @@ fn duplicate_key(text: &str) -> Option<&str> {
     name.strip_suffix('\'')
 }
 
+/// The value in `Duplicate entry 'VALUE' for key 'NAME'`. The columns of a key are joined by `-`,
+/// which values may hold too, so this is one text.
+pub(super) fn key_value<'a>(report: &ErrorReport<'a>) -> Option<&'a str> {
+    let text = report.message.trim_ascii_end();
+    if !matches!(report.code, "1062" | "1586") {
+        return None;
+    }
+    let rest = text.strip_prefix("Duplicate entry '")?;
+    Some(rest.rsplit_once("' for key '")?.0)
+}
+
 /// A key's name, without the table that `MySQL` 8.0.19 and `TiDB` put before it.
 ///
 /// `a.b.c` is taken for the key `b.c` of table `a`: unless the table is known, a dot in the
@@ -105,8 +116,9 @@ fn foreign_key(text: &str) -> Identity {
     let Some(at) = text.find("(`") else {
         return Identity::default();
     };
-    let (table, rest) = path(&text[at + 1..]);
+    let (schema, table, rest) = path(&text[at + 1..]);
     let mut identity = Identity {
+        schema,
         table,
         ..Identity::default()
     };
@@ -120,6 +132,9 @@ fn foreign_key(text: &str) -> Identity {
     let mut rest = rest.strip_prefix(" FOREIGN KEY (").unwrap_or_default();
     while let Some((column, tail)) = backquoted(rest) {
         identity.columns.push(column);
+        if let Some(parent) = tail.strip_prefix(") REFERENCES ") {
+            identity.referenced_table = path(parent).1;
+        }
         rest = tail.strip_prefix(", ").unwrap_or_default();
     }
     identity
@@ -141,6 +156,7 @@ fn check(text: &str) -> Identity {
         return Identity::default();
     }
     let table = names.pop();
+    let schema = names.pop();
     let constraint = names.swap_remove(0);
     let column = table
         .as_deref()
@@ -148,7 +164,9 @@ fn check(text: &str) -> Identity {
     Identity {
         columns: column.map(str::to_owned).into_iter().collect(),
         constraint: Some(constraint),
+        schema,
         table,
+        ..Identity::default()
     }
 }
 
@@ -223,15 +241,15 @@ fn backquoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The last name of `` `a`.`b`.`c` `` at the beginning, and what follows it.
-fn path(text: &str) -> (Option<String>, &str) {
-    let (mut last, mut rest) = (None, text);
+/// The last two names of `` `a`.`b`.`c` `` at the beginning, and what follows them.
+fn path(text: &str) -> (Option<String>, Option<String>, &str) {
+    let (mut qualifier, mut last, mut rest) = (None, None, text);
     while let Some((name, tail)) = backquoted(rest) {
-        last = Some(name);
+        qualifier = last.replace(name);
         match tail.strip_prefix('.') {
             Some(more) => rest = more,
-            None => return (last, tail),
+            None => return (qualifier, last, tail),
         }
     }
-    (last, rest)
+    (qualifier, last, rest)
 }

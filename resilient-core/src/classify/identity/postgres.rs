@@ -23,6 +23,7 @@ pub(in super::super) fn postgres(report: &ErrorReport<'_>) -> Identity {
         )),
         "23502" => Identity::default(),
         "23503" | "23001" => Identity {
+            referenced_table: referenced_table(report).map(str::to_owned),
             table: fields_missing
                 .then(|| referencing_table(report.message))
                 .flatten()
@@ -30,8 +31,8 @@ pub(in super::super) fn postgres(report: &ErrorReport<'_>) -> Identity {
             columns: report.detail.map(raw_columns).unwrap_or_default(),
             ..Identity::default()
         },
-        _ => Identity {
-            columns: report
+        _ => {
+            let (columns, expression) = report
                 .detail
                 // CockroachDB up to 20: `duplicate key value (email)=('a@b') violates ...`.
                 .or_else(|| {
@@ -39,16 +40,51 @@ pub(in super::super) fn postgres(report: &ErrorReport<'_>) -> Identity {
                     text.starts_with('(').then_some(text)
                 })
                 .map(quoted_columns)
-                .unwrap_or_default(),
-            ..Identity::default()
-        },
+                .unwrap_or_default();
+            Identity {
+                columns,
+                expression,
+                ..Identity::default()
+            }
+        }
     }
+}
+
+/// The value in `Key (email)=(a@b) already exists.`, as far as it can be told from the words
+/// around it: without a translation, and for one column.
+pub(super) fn key_value<'a>(report: &ErrorReport<'a>) -> Option<&'a str> {
+    let (names, rest) = report.detail?.split_once(")=(")?;
+    if !matches!(report.code, "23505" | "23503" | "23P01") || names.contains(',') {
+        return None;
+    }
+    [") already exists.", ") is not present in table \""]
+        .iter()
+        .find_map(|end| Some(rest.rsplit_once(end)?.0))
 }
 
 /// The table that holds the foreign key: the last one of
 /// `... on table "p" violates foreign key constraint "fk" on table "c"`.
 fn referencing_table(message: &str) -> Option<&str> {
     message.rsplit_once(" on table \"")?.1.split('"').next()
+}
+
+/// The parent, which no field has. Both texts are translated, but name nothing else.
+fn referenced_table<'a>(report: &ErrorReport<'a>) -> Option<&'a str> {
+    let by_delete = between_first(
+        report.message,
+        "update or delete on table \"",
+        "\" violates ",
+    );
+    let by_insert = || {
+        let (_, table) = report.detail?.rsplit_once(") is not present in table \"")?;
+        table.strip_suffix("\".")
+    };
+    by_delete.or_else(by_insert)
+}
+
+/// What stands between a fixed beginning and the first occurrence of `end`.
+fn between_first<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.strip_prefix(start)?.split_once(end)?.0)
 }
 
 /// The names of a foreign key's columns, which the server prints without quoting them: what
@@ -67,23 +103,34 @@ fn raw_columns(detail: &str) -> Vec<String> {
     names.split(", ").map(str::to_owned).collect()
 }
 
-/// The names or expressions of a unique or exclusion key, quoted where SQL would quote them.
-fn quoted_columns(detail: &str) -> Vec<String> {
+/// The names or expressions of a unique or exclusion key, quoted where SQL would quote them, and
+/// whether there are expressions among them.
+fn quoted_columns(detail: &str) -> (Vec<String>, bool) {
     // A translation may put something in parentheses first; the key's are followed by `=(`.
     let mut rest = detail;
     while let Some((_, inner)) = rest.split_once('(') {
         match key(inner) {
-            Some((names, true)) => return names,
+            Some((items, true)) => {
+                let expression = items
+                    .iter()
+                    .any(|item| unquoted(item) == *item && is_call(item));
+                return (items.into_iter().map(unquoted).collect(), expression);
+            }
             Some((_, false)) => rest = inner,
             None => break,
         }
     }
-    Vec::new()
+    (Vec::new(), false)
+}
+
+/// Whether an item that SQL would not quote is more than a name.
+fn is_call(item: &str) -> bool {
+    item.contains('(') || item.contains("::") || item.contains('"')
 }
 
 /// The comma-separated items up to the closing parenthesis, and whether `=(` follows it;
 /// nothing where the parentheses do not close.
-fn key(inner: &str) -> Option<(Vec<String>, bool)> {
+fn key(inner: &str) -> Option<(Vec<&str>, bool)> {
     let mut items = Vec::new();
     let (mut start, mut depth, mut quote) = (0, 0_u32, None);
     for (at, c) in inner.char_indices() {
@@ -93,11 +140,11 @@ fn key(inner: &str) -> Option<(Vec<String>, bool)> {
             (None, '(') => depth += 1,
             (None, ')') if depth > 0 => depth -= 1,
             (None, ')') => {
-                items.push(unquoted(&inner[start..at]));
+                items.push(inner[start..at].trim_ascii());
                 return Some((items, inner[at..].starts_with(")=(")));
             }
             (None, ',') if depth == 0 => {
-                items.push(unquoted(&inner[start..at]));
+                items.push(inner[start..at].trim_ascii());
                 start = at + 1;
             }
             _ => {}

@@ -1,0 +1,215 @@
+//! Which rule a constraint belongs to.
+
+use super::{Constraint, Declaration, Rule, Table, names};
+use crate::{ConstraintKind, Fault};
+
+/// A constraint, violated or found in a catalogue, with what is known about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'a> {
+    pub(super) kind: ConstraintKind,
+    pub(super) database: Option<&'a str>,
+    pub(super) schema: Option<&'a str>,
+    pub(super) table: Option<&'a str>,
+    /// Whether the table's bare name means it.
+    pub(super) visible: Option<bool>,
+    pub(super) name: Option<&'a str>,
+    pub(super) columns: &'a [String],
+    /// The columns are those that an expression mentions.
+    pub(super) expression: bool,
+    pub(super) referenced_table: Option<&'a str>,
+}
+
+/// How surely a rule is about a constraint; the surest wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// An expression over the rule's columns.
+    Expression,
+    /// Whatever still references the rule's table.
+    AnyReference,
+    /// It is called what such a constraint is called, and its columns are not known.
+    GeneratedName,
+    /// The same columns.
+    Columns,
+    /// What still references the rule's table is the table that the rule names.
+    ReferenceBy,
+    /// The name that the rule gives.
+    Name,
+}
+
+impl<'a> Subject<'a> {
+    /// What a fault is about; `columns` without expressions.
+    pub(super) fn violated(
+        fault: &'a Fault,
+        kind: ConstraintKind,
+        columns: &'a [String],
+        expression: bool,
+    ) -> Self {
+        Self {
+            kind,
+            database: fault.database(),
+            schema: fault.schema(),
+            table: fault.table(),
+            visible: fault.is_visible(),
+            name: fault.constraint(),
+            columns,
+            expression,
+            referenced_table: fault.referenced_table(),
+        }
+    }
+
+    /// A live constraint, as a violation of `kind` would show it.
+    pub(super) fn live(
+        database: &'a str,
+        table: &'a Table,
+        constraint: &'a Constraint,
+        kind: ConstraintKind,
+    ) -> Self {
+        Self {
+            kind,
+            database: Some(database),
+            schema: table.schema.as_deref(),
+            table: Some(&table.name),
+            visible: Some(table.visible),
+            name: constraint.name.as_deref(),
+            columns: &constraint.columns,
+            expression: constraint.expression,
+            referenced_table: constraint.references.as_ref().map(|r| r.table.as_str()),
+        }
+    }
+
+    /// Whether the declaration is about the constraint's table.
+    pub(super) fn is_on(&self, declaration: &Declaration) -> bool {
+        self.table == Some(declaration.table()) && self.is_in(declaration)
+    }
+
+    fn is_in(&self, declaration: &Declaration) -> bool {
+        let database = match (declaration.database_name(), self.database) {
+            (Some(wanted), Some(actual)) => wanted == actual,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        let schema = match (declaration.schema_name(), self.schema) {
+            (Some(wanted), Some(actual)) => wanted == actual,
+            // The engine said nothing, so it is not somewhere else than the bare name says.
+            (Some(_), None) => self.visible != Some(true),
+            (None, _) => self.visible != Some(false),
+        };
+        database && schema
+    }
+
+    /// How surely the rule is about this constraint, if it is at all.
+    pub(super) fn rank(&self, declaration: &Declaration, rule: &Rule) -> Option<Rank> {
+        if rule.kind != self.kind {
+            return None;
+        }
+        let named = match (&rule.name, self.name) {
+            (Some(wanted), Some(actual)) => names::same_name(wanted, actual),
+            _ => false,
+        };
+        let as_child = || self.rank_on_table(declaration, rule, named);
+        let as_parent = || self.rank_on_parent(declaration, rule, named);
+        match self.kind {
+            ConstraintKind::Restrict => as_child().max(as_parent()),
+            _ => as_child(),
+        }
+    }
+
+    fn rank_on_table(&self, declaration: &Declaration, rule: &Rule, named: bool) -> Option<Rank> {
+        if self.table.is_none() {
+            // A domain's, or one that a trigger raised: a name is all there is.
+            return (named && self.is_in(declaration)).then_some(Rank::Name);
+        }
+        if rule.by.is_some() || !self.is_on(declaration) {
+            return None;
+        }
+        if named {
+            return Some(Rank::Name);
+        }
+        let columns: Vec<&str> = rule.columns().collect();
+        if columns.is_empty() {
+            return None;
+        }
+        let same = columns.len() == self.columns.len()
+            && columns.iter().all(|c| self.columns.iter().any(|x| x == c));
+        let generated = || {
+            self.name.is_some_and(|name| {
+                names::is_generated(name, rule.kind, &declaration.table, &columns)
+            })
+        };
+        match (same, self.expression) {
+            (true, false) => Some(Rank::Columns),
+            (true, true) => Some(Rank::Expression),
+            (false, _) => (self.columns.is_empty() && generated()).then_some(Rank::GeneratedName),
+        }
+    }
+
+    /// A `restrict` rule of the table that is still referenced.
+    fn rank_on_parent(&self, declaration: &Declaration, rule: &Rule, named: bool) -> Option<Rank> {
+        let parent = self.referenced_table == Some(declaration.table());
+        let database = declaration
+            .database_name()
+            .is_none_or(|wanted| self.database == Some(wanted));
+        // A foreign key nearly always stays in its schema; where the parent's is told apart, the
+        // declaration's must be the child's.
+        let schema = declaration
+            .schema_name()
+            .is_none_or(|wanted| self.schema.is_none_or(|actual| wanted == actual));
+        if !(parent && database && schema) {
+            return None;
+        }
+        match &rule.by {
+            _ if named => Some(Rank::Name),
+            Some(by) => (self.table == Some(&**by)).then_some(Rank::ReferenceBy),
+            // Its own name, and it is another one's.
+            None if rule.name.is_some() => None,
+            None => Some(Rank::AnyReference),
+        }
+    }
+}
+
+/// The rule for a violated constraint. None where two declarations that say different things are
+/// equally about it: choosing one would be luck.
+pub(super) fn rule_for<'a>(
+    subject: &Subject<'_>,
+    declarations: &'a [Declaration],
+) -> Option<(&'a Declaration, &'a Rule)> {
+    let mut best: Option<(Rank, bool, &Declaration, &Rule)> = None;
+    let mut contested = false;
+    for declaration in declarations {
+        // One that names the connection or the schema is more to the point than one that does not.
+        let exact = declaration.database_name().is_some() || declaration.schema_name().is_some();
+        for rule in declaration.rules() {
+            let Some(rank) = subject.rank(declaration, rule) else {
+                continue;
+            };
+            match best {
+                Some((top, close, ..)) if (top, close) > (rank, exact) => {}
+                Some((top, close, _, other)) if (top, close) == (rank, exact) => {
+                    contested |= !says_the_same(other, rule);
+                }
+                _ => {
+                    best = Some((rank, exact, declaration, rule));
+                    contested = false;
+                }
+            }
+        }
+    }
+    let (_, _, declaration, rule) = best?;
+    if contested {
+        tracing::warn!(
+            target: "resilient",
+            table = declaration.table(),
+            rule = rule.title(),
+            "several entities say different things about this constraint, so none is used; \
+             verify_constraints() names them",
+        );
+        return None;
+    }
+    Some((declaration, rule))
+}
+
+/// Whether two rules answer alike.
+pub(super) fn says_the_same(a: &Rule, b: &Rule) -> bool {
+    (&a.message, &a.code, &a.suggestion, a.expose_values)
+        == (&b.message, &b.code, &b.suggestion, b.expose_values)
+}
