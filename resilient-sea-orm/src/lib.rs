@@ -57,6 +57,7 @@ pub use extract::classify;
 pub use resilient_core as core;
 pub use resilient_core::{
     ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
+    constraint::{self, Problem, Violation},
     driver::{Locking, WireLimits},
     metrics, policy, time,
 };
