@@ -7,7 +7,7 @@ use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
 };
 
-use crate::{Builder, Result, Target, pool::Pool};
+use crate::{Builder, Result, Target, constraints::Schema, pool::Pool};
 
 /// A database connection whose statements find their transaction by themselves.
 ///
@@ -57,6 +57,7 @@ impl ResilientConnection {
     pub(crate) fn from_parts(connection: DatabaseConnection, context: Context) -> Self {
         Self {
             pool: Arc::new(Pool {
+                schema: Arc::new(Schema::new(&context, connection.clone())),
                 connection,
                 context,
             }),

@@ -9,7 +9,7 @@ use resilient_core::{
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use crate::{
-    Error, ResilientConnection, ResilientTransaction, advice, extract, keywords,
+    Error, ResilientConnection, ResilientTransaction, advice, constraints, extract, keywords,
     pool::Pool,
     session::{Reply, Request, limited, through},
 };
@@ -44,7 +44,17 @@ impl ResilientConnection {
 /// the shorter one unless it was set otherwise.
 async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
     let limit = pool.context.limits().statement;
-    limited(limit, through(&pool.connection, request)).await
+    let result = limited(limit, through(&pool.connection, request)).await;
+    match &result {
+        Ok(_) => pool.schema.note(request.text()),
+        Err(error) => {
+            if let Some(fault) = extract::fault(error) {
+                let schema = &pool.schema;
+                constraints::identify(schema, None, Some(request), error, fault, limit).await;
+            }
+        }
+    }
+    result
 }
 
 /// In a transaction of the framework.
@@ -57,13 +67,17 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     let result = limited(limit, session.send(request)).await;
-    booked(turn, limit, result).await
+    if result.is_ok() {
+        session.schema.note(request.text());
+    }
+    booked(turn, limit, request, result).await
 }
 
 /// Books how a turn's statement ended.
 pub(crate) async fn booked<T>(
     mut turn: Turn<Pool>,
     limit: Duration,
+    request: Request<'_>,
     result: Result<T, DbErr>,
 ) -> Result<T, DbErr> {
     match result {
@@ -73,7 +87,7 @@ pub(crate) async fn booked<T>(
         }
         Err(error) => {
             let session = turn.session().map_err(Error::from)?;
-            let diagnosed = session.diagnose(&error, limit).await;
+            let diagnosed = session.diagnose(&error, request, limit).await;
             turn.failed(diagnosed);
             Err(error)
         }
@@ -82,16 +96,6 @@ pub(crate) async fn booked<T>(
 
 pub(crate) fn misuse(text: &str) -> DbErr {
     Error::new(resilient_core::Failure::misuse(text)).into()
-}
-
-/// What a reply is expected to be; each request gets its own kind.
-macro_rules! expect {
-    ($reply:expr, $kind:ident) => {
-        match $reply {
-            Reply::$kind(value) => Ok(value),
-            other => Err(DbErr::Custom(format!("unexpected reply {other:?}"))),
-        }
-    };
 }
 
 macro_rules! connection_trait {
@@ -104,22 +108,22 @@ macro_rules! connection_trait {
 
             async fn execute_raw(&$self, stmt: Statement) -> Result<ExecResult, DbErr> {
                 let $request = Request::Execute(&stmt);
-                expect!($send.await?, Done)
+                $send.await?.done()
             }
 
             async fn execute_unprepared(&$self, sql: &str) -> Result<ExecResult, DbErr> {
                 let $request = Request::Unprepared(sql);
-                expect!($send.await?, Done)
+                $send.await?.done()
             }
 
             async fn query_one_raw(&$self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
                 let $request = Request::One(&stmt);
-                expect!($send.await?, One)
+                $send.await?.one()
             }
 
             async fn query_all_raw(&$self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
                 let $request = Request::All(&stmt);
-                expect!($send.await?, All)
+                $send.await?.all()
             }
 
             fn support_returning(&self) -> bool {

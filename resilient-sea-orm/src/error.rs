@@ -4,6 +4,7 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 
 use resilient_core::{
     DriverError, Effect, Failure, Fault, FaultKind, Outcome, Reason,
+    constraint::Violation,
     policy::StopReason,
     scope::{CallStatus, fails_by_itself},
 };
@@ -29,6 +30,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     failure: Failure,
     status: Option<Arc<CallStatus>>,
+    violation: Option<Violation>,
 }
 
 impl Error {
@@ -40,9 +42,11 @@ impl Error {
     }
 
     pub(crate) fn new(failure: Failure) -> Self {
+        let source = failure.source().and_then(|source| source.downcast_ref());
         Self(Box::new(Inner {
-            failure,
+            violation: extract::violated(failure.fault(), source, failure.method()),
             status: CallStatus::current(),
+            failure,
         }))
     }
 
@@ -65,6 +69,22 @@ impl Error {
     /// What led to it.
     pub fn reason(&self) -> &Reason {
         self.0.failure.reason()
+    }
+
+    /// What was violated, in words that a person understands; `None` where it was something else
+    /// that failed.
+    ///
+    /// ```
+    /// # use resilient_sea_orm::Error;
+    /// # fn answer(error: Error) -> (u16, String) {
+    /// match error.violation() {
+    ///     Some(violation) => (violation.status(), violation.message().to_owned()),
+    ///     None => (500, "something went wrong".to_owned()),
+    /// }
+    /// # }
+    /// ```
+    pub fn violation(&self) -> Option<&Violation> {
+        self.0.violation.as_ref()
     }
 
     /// How often the method ran, at least 1.

@@ -1,6 +1,6 @@
 //! From SeaORM's and sqlx's errors to faults.
 
-use resilient_core::Fault;
+use resilient_core::{Fault, constraint::Violation, scope::CallStatus};
 use sea_orm::DbErr;
 
 /// The fault behind a [`DbErr`], or `None` where it is SeaORM's own and says nothing about the
@@ -20,9 +20,31 @@ pub fn classify(error: &DbErr) -> Option<Fault> {
     }
 }
 
+/// What a [`DbErr`] violates, in words; `None` where it is no violation.
+///
+/// For methods whose error type is `DbErr` itself; [`Error::violation`](crate::Error::violation)
+/// says the same.
+pub fn violation(error: &DbErr) -> Option<Violation> {
+    match carried(error) {
+        Some(error) => error.violation().cloned(),
+        None => fault(error).and_then(|fault| violated(&fault, Some(error), None)),
+    }
+}
+
+/// What a fault violates, said by the method that runs, or the one that is named.
+pub(crate) fn violated(
+    fault: &Fault,
+    source: Option<&DbErr>,
+    method: Option<&'static str>,
+) -> Option<Violation> {
+    let method = || method.or_else(|| Some(CallStatus::current()?.method()));
+    fault.constraint_kind()?;
+    Violation::with(fault, method(), || source.and_then(key_value))
+}
+
 #[cfg(feature = "sqlx-sqlite")]
 pub(crate) use imp::fault_with;
-pub(crate) use imp::{carried, fault};
+pub(crate) use imp::{carried, fault, key_value};
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use imp::{fault_at_connect, sqlx_fault};
 
@@ -34,7 +56,7 @@ mod imp {
     };
     use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
-    use crate::Error;
+    use crate::{Error, constraints::known};
 
     /// The error of ours that a [`DbErr`] carries through SeaORM's interfaces.
     pub(crate) fn carried(error: &DbErr) -> Option<&Error> {
@@ -65,6 +87,42 @@ mod imp {
     }
 
     fn fault_in(error: &DbErr, phase: Phase, open: Option<bool>) -> Option<Fault> {
+        let fault = reported(error, phase, open)?;
+        if fault.constraint_kind().is_some()
+            && let Some(known) = known::recall(error)
+        {
+            return Some(known);
+        }
+        Some(fault)
+    }
+
+    /// The value of a violated key, as the server printed it: a user's data.
+    pub(crate) fn key_value(error: &DbErr) -> Option<String> {
+        let (DbErr::Conn(RuntimeErr::SqlxError(e))
+        | DbErr::Exec(RuntimeErr::SqlxError(e))
+        | DbErr::Query(RuntimeErr::SqlxError(e))) = error
+        else {
+            return None;
+        };
+        let sqlx::Error::Database(e) = &**e else {
+            return None;
+        };
+        #[cfg(feature = "sqlx-postgres")]
+        if let Some(e) = e.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+            let report = ErrorReport::new(Backend::Postgres, e.code(), e.message());
+            return Some(report.detail(e.detail()?).key_value()?.to_owned());
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        if let Some(e) = e.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+            let number = e.number().to_string();
+            let report = ErrorReport::new(Backend::MySql, &number, e.message());
+            return report.key_value().map(str::to_owned);
+        }
+        let _ = e;
+        None
+    }
+
+    fn reported(error: &DbErr, phase: Phase, open: Option<bool>) -> Option<Fault> {
         match error {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => {
                 Some(sqlx_fault(&sqlx::Error::PoolTimedOut, phase, open))
@@ -109,6 +167,9 @@ mod imp {
             report = report.severity(severity(e.severity()));
             if let Some(x) = e.constraint() {
                 report = report.constraint(x);
+            }
+            if let Some(x) = e.schema() {
+                report = report.schema(x);
             }
             if let Some(x) = e.table() {
                 report = report.table(x);
@@ -168,6 +229,10 @@ mod imp {
     use crate::Error;
 
     pub(crate) fn carried(_: &DbErr) -> Option<&Error> {
+        None
+    }
+
+    pub(crate) fn key_value(_: &DbErr) -> Option<String> {
         None
     }
 

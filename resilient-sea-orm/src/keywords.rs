@@ -162,6 +162,16 @@ pub(crate) fn refusal(sql: &str, backend: DbBackend) -> Option<&'static str> {
     })
 }
 
+/// Whether a text may change the constraints of a table. What a routine does inside is not seen.
+pub(crate) fn changes_schema(sql: &str) -> bool {
+    const DDL: &[&str] = &["ALTER", "CREATE", "DROP", "RENAME"];
+    // Most texts are one statement, and need no more than a look at their first word.
+    if is_one_of(word(skip_blank(sql)).0, DDL) {
+        return true;
+    }
+    sql.contains(';') && statements(sql, true).any(|(first, _)| is_one_of(first, DDL))
+}
+
 /// Whether a text certainly only reads: no statement that could write, and no function but
 /// those that are known not to.
 pub(crate) fn only_reads(sql: &str) -> bool {

@@ -31,6 +31,11 @@ mod builder;
 mod compat;
 mod connection;
 mod connection_trait;
+#[cfg(feature = "sqlx-dep")]
+mod constraints;
+#[cfg(not(feature = "sqlx-dep"))]
+#[path = "constraints/without.rs"]
+mod constraints;
 mod control;
 mod error;
 mod extract;
@@ -53,7 +58,7 @@ pub mod __private;
 pub use builder::{Builder, Target};
 pub use connection::ResilientConnection;
 pub use error::{Error, Result};
-pub use extract::classify;
+pub use extract::{classify, violation};
 pub use resilient_core as core;
 pub use resilient_core::{
     ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,

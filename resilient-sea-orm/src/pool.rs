@@ -1,6 +1,8 @@
 //! The database behind a [`ResilientConnection`](crate::ResilientConnection): SeaORM's
 //! connection, reached through its sqlx pool.
 
+use std::sync::Arc;
+
 use resilient_core::{
     DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
@@ -8,7 +10,9 @@ use resilient_core::{
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
 
 use crate::{
-    Error, advice, extract,
+    Error, advice,
+    constraints::Schema,
+    extract,
     session::{Session, Wire},
 };
 
@@ -17,6 +21,7 @@ use crate::{
 pub struct Pool {
     pub(crate) connection: DatabaseConnection,
     pub(crate) context: Context,
+    pub(crate) schema: Arc<Schema>,
 }
 
 impl Database for Pool {
@@ -57,7 +62,7 @@ impl Database for Pool {
                 transaction: None,
             },
         };
-        Ok(Session::new(wire))
+        Ok(Session::new(wire, &self.schema))
     }
 
     fn context(&self) -> &Context {

@@ -10,8 +10,10 @@ use sea_schema::{
 };
 
 use crate::{
-    Error, ResilientConnection, ResilientTransaction, connection_trait::booked, pool::Pool,
-    session::limited,
+    Error, ResilientConnection, ResilientTransaction,
+    connection_trait::booked,
+    pool::Pool,
+    session::{Request, limited},
 };
 
 async fn in_scope(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, SqlxError> {
@@ -25,7 +27,7 @@ async fn ask(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, 
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     let result = limited(limit, session.schema_rows(&statement)).await;
-    booked(turn, limit, result).await
+    booked(turn, limit, Request::All(&statement), result).await
 }
 
 fn built(backend: DbBackend, select: &SelectStatement) -> Statement {

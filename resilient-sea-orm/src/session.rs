@@ -1,7 +1,7 @@
 //! One connection, owned through sqlx, so that nothing but the framework begins or ends
 //! transactions on it.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use resilient_core::{
     DriverError, Effect, Fault, FaultKind,
@@ -12,9 +12,12 @@ use sea_orm::{
     QueryResult, Statement, TransactionOptions, TransactionTrait,
 };
 
-use crate::control::Restore;
 #[cfg(feature = "sqlx-dep")]
 use crate::giveback::dispose;
+use crate::{
+    constraints::{self, Schema},
+    control::Restore,
+};
 
 /// What a statement asks for.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +45,30 @@ pub(crate) enum Reply {
     All(Vec<QueryResult>),
 }
 
+/// Each request gets its own kind of reply.
+macro_rules! reply_as {
+    ($name:ident, $kind:ident, $type:ty) => {
+        pub(crate) fn $name(self) -> Result<$type, DbErr> {
+            match self {
+                Self::$kind(value) => Ok(value),
+                other => Err(DbErr::Custom(format!("unexpected reply {other:?}"))),
+            }
+        }
+    };
+}
+
+impl Reply {
+    reply_as!(done, Done, ExecResult);
+    reply_as!(one, One, Option<QueryResult>);
+    reply_as!(all, All, Vec<QueryResult>);
+}
+
 /// A connection that is checked out of its pool.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) wire: Wire,
     restore: Restore,
+    pub(crate) schema: Arc<Schema>,
 }
 
 #[derive(Debug)]
@@ -65,10 +87,23 @@ pub(crate) enum Wire {
 }
 
 impl Session {
-    pub(crate) fn new(wire: Wire) -> Self {
+    pub(crate) fn new(wire: Wire, schema: &Arc<Schema>) -> Self {
         Self {
             wire,
             restore: Restore::default(),
+            schema: Arc::clone(schema),
+        }
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        match &self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(_) => DbBackend::Postgres,
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(_) => DbBackend::MySql,
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(_) => DbBackend::Sqlite,
+            Wire::SeaOrm { db, .. } => db.get_database_backend(),
         }
     }
 
@@ -89,25 +124,62 @@ impl Session {
 }
 
 impl Session {
-    /// What a statement's failure means to the transaction.
+    /// What a statement's failure means to the transaction, and what it violated.
     ///
     /// SQLite ends a transaction on its own account for some errors (`ON CONFLICT ROLLBACK`, a
     /// full disk), under the same codes as otherwise. A BEGIN tells: it fails inside one.
+    pub(crate) async fn diagnose(
+        &mut self,
+        error: &DbErr,
+        request: Request<'_>,
+        limit: Duration,
+    ) -> DriverError {
+        let fault = self.verdict(error, limit).await;
+        crate::pool::or_unknown(
+            self.identify(fault, error, Some(request), limit).await,
+            error,
+        )
+    }
+
     #[cfg_attr(
         not(feature = "sqlx-sqlite"),
         allow(clippy::unused_async, unused_variables)
     )]
-    pub(crate) async fn diagnose(&mut self, error: &DbErr, limit: Duration) -> DriverError {
+    async fn verdict(&mut self, error: &DbErr, limit: Duration) -> Option<Fault> {
         #[cfg(feature = "sqlx-sqlite")]
         if let Wire::Sqlite(conn) = &mut self.wire {
             let open = tokio::time::timeout(limit, sqlite_transaction_open(conn)).await;
-            let fault = match open.ok().flatten() {
+            return match open.ok().flatten() {
                 Some(open) => crate::extract::fault_with(error, open),
                 None => crate::extract::fault(error).map(|f| f.with_effect(Effect::Unknown)),
             };
-            return crate::pool::or_unknown(fault, error);
         }
-        crate::pool::or_unknown(crate::extract::fault(error), error)
+        crate::extract::fault(error)
+    }
+
+    /// Names what was violated, if that is what happened. `request` is `None` for COMMIT.
+    async fn identify(
+        &mut self,
+        fault: Option<Fault>,
+        error: &DbErr,
+        request: Option<Request<'_>>,
+        limit: Duration,
+    ) -> Option<Fault> {
+        let fault = fault?;
+        if fault.constraint_kind().is_none() {
+            return Some(fault);
+        }
+        let schema = Arc::clone(&self.schema);
+        let stands = matches!(fault.effect(), Effect::Statement | Effect::Aborted);
+        let session = (stands || request.is_none()).then_some(&mut *self);
+        let (fault, finished) =
+            constraints::identify(&schema, session, request, error, fault, limit).await;
+        // The question may still be being answered, and nobody knows what it leaves. A refused
+        // COMMIT is refused all the same.
+        Some(match (finished, request) {
+            (false, Some(_)) => fault.with_effect(Effect::Unknown),
+            _ => fault,
+        })
     }
 }
 
@@ -308,8 +380,8 @@ async fn sea_orm_control(
     Ok(())
 }
 
-impl resilient_core::driver::Session for Session {
-    async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+impl Session {
+    async fn send_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
         let restore = &mut self.restore;
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
@@ -327,6 +399,31 @@ impl resilient_core::driver::Session for Session {
             Wire::SeaOrm { db, transaction } => sea_orm_control(db, transaction, steps, restore)
                 .await
                 .map_err(|error| crate::pool::driver_error(&error)),
+        }
+    }
+
+    /// What a refused COMMIT violated.
+    async fn diagnose_commit(&mut self, error: DriverError) -> DriverError {
+        let source = error.source.clone();
+        let Some(db_err) = source.as_deref().and_then(|e| e.downcast_ref::<DbErr>()) else {
+            return error;
+        };
+        let limit = self.schema.patience;
+        let named = self.identify(Some(error.fault.clone()), db_err, None, limit);
+        match named.await {
+            Some(fault) => DriverError { fault, ..error },
+            None => error,
+        }
+    }
+}
+
+impl resilient_core::driver::Session for Session {
+    async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+        let result = self.send_control(steps).await;
+        match result {
+            // A deferred constraint.
+            Err(error) if steps == [Control::Commit] => Err(self.diagnose_commit(error).await),
+            result => result,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     connection_trait::{booked, misuse},
     keywords,
     pool::Pool,
-    session::{Session, Wire, limited},
+    session::{Request, Session, Wire, limited},
 };
 
 /// A stream of rows.
@@ -78,7 +78,7 @@ async fn in_scope(
             failed
         };
         let result = failed.map_or(Ok(()), Err);
-        if let Err(error) = booked(turn, limit, result).await {
+        if let Err(error) = booked(turn, limit, Request::All(&statement), result).await {
             yield Err(error);
         }
     };

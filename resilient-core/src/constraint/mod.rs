@@ -17,6 +17,8 @@ mod problem;
 mod registry;
 mod report;
 mod resolver;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 pub use catalogue::{Catalogue, Column, Constraint, Reference, Table};

@@ -1,0 +1,4 @@
+//! Rules found for violations, and the words made of them.
+
+mod matching;
+mod words;
