@@ -56,7 +56,7 @@ impl Drop for Ctxt {
     fn drop(&mut self) {
         assert!(
             thread::panicking() || self.errors.borrow().is_none(),
-            "the errors of `#[resilient]` were collected and never read"
+            "the errors of an item were collected and never read"
         );
     }
 }

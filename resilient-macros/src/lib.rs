@@ -1,17 +1,21 @@
-//! The `#[resilient]` attribute.
+//! The `#[resilient]` attribute and the derives `ConstraintMessages` and `RepositoryError`.
 //!
-//! Use it through `resilient-sea-orm`, which re-exports it and holds what its expansion calls.
+//! Use them through `resilient-sea-orm`, which re-exports them and holds what expansions call.
 //!
 //! The way of the tokens: `attr` reads the attribute, `model` the item, `valid` checks both, and
-//! `expand` emits; one `Ctxt` collects every error on the way.
+//! `expand` emits; one `Ctxt` collects every error on the way. The derives go the same way in
+//! `constraint` and `repository_error`.
 
 mod attr;
+mod constraint;
 mod ctxt;
 mod duration;
+mod entries;
 mod expand;
 mod fallback;
 mod model;
 mod pipeline;
+mod repository_error;
 mod valid;
 mod words;
 
@@ -52,6 +56,91 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::resilient(attribute.into(), &item.into()).into()
+}
+
+/// Says what the constraints of an entity's table mean to people.
+///
+/// On SeaORM's `Model`, in the classic format (`DeriveEntityModel`) and in the dense one
+/// (`#[sea_orm::model]`, where it is listed in the struct's own `#[derive(...)]`). Nothing else is
+/// needed: wherever one of these constraints is violated, the error's `Violation` has these words.
+///
+/// ```text
+/// #[derive(Clone, Debug, PartialEq, DeriveEntityModel, ConstraintMessages)]
+/// #[sea_orm(table_name = "users")]
+/// #[constraint(unique(columns(tenant_id, handle), message = "that handle is taken"))]
+/// #[constraint(check(name = "users_age_check", message = "you must be at least 13"))]
+/// pub struct Model {
+///     #[sea_orm(primary_key)]
+///     pub id: i32,
+///     pub tenant_id: i32,
+///     pub handle: String,
+///     #[sea_orm(unique)]
+///     #[constraint(unique(message = "{column} is registered already", code = "email_taken"))]
+///     pub email: String,
+///     #[constraint(foreign_key(message = "no such team"), not_null(message = "choose a team"))]
+///     pub team_id: i32,
+/// }
+/// ```
+///
+/// | kind | on a field, about its column | on the struct |
+/// | --- | --- | --- |
+/// | `unique`: also a primary key | yes | with `columns` or `name` |
+/// | `foreign_key`: the row that it names is not there | yes | with `columns` or `name` |
+/// | `not_null` | yes | no |
+/// | `check` | yes | with `name` or `columns` |
+/// | `exclusion` | yes | with `name` or `columns` |
+/// | `restrict`: others still reference the row | yes: the row that this column names | a row of this table; with `columns`, the row that these name |
+///
+/// A kind alone, such as `#[constraint(unique)]`, says that the constraint exists. In its
+/// parentheses:
+///
+/// | key | value |
+/// | --- | --- |
+/// | `message` | what people read; `{table}`, `{column}`, `{columns}`, `{constraint}` and `{referenced_table}` are filled in, `{{` is a brace |
+/// | `code` | what programs read: letters, digits, `_`, `.`, `-`, `:` |
+/// | `suggestion` | what the caller can do; the same placeholders |
+/// | `name` | the constraint's name, where its columns do not tell it from another one |
+/// | `columns(...)` | on the struct: the fields of its columns |
+/// | `by` | with `restrict`: the table whose rows still reference this one |
+/// | `expose_values` | flag: allows `{value}`, the refused value, which is data of users |
+///
+/// And about the entity, on the struct:
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `database` | name of the connection, where two databases have a table of this name | any |
+/// | `crate` | path of the runtime crate | `::resilient_sea_orm` |
+#[proc_macro_derive(ConstraintMessages, attributes(constraint))]
+pub fn constraint_messages(item: TokenStream) -> TokenStream {
+    constraint::derive(item.into()).into()
+}
+
+/// Lets `?` put database errors into an error enum of your own.
+///
+/// One variant is marked with `#[resilient(source)]`; the enum gets `From<resilient_sea_orm::Error>`
+/// and `From<DbErr>`, so it can be the error of a `#[resilient]` method. The variant's one field
+/// is an `Error`, a `Box` or `Arc` of one, a `DbErr`, or whatever else an `Error` turns into.
+///
+/// ```text
+/// #[derive(Debug, thiserror::Error, RepositoryError)]
+/// pub enum AccountError {
+///     #[error("there is no account {0}")]
+///     NotFound(i64),
+///     #[error(transparent)]
+///     #[resilient(source)]
+///     Database(resilient_sea_orm::Error),
+/// }
+/// ```
+///
+/// Where the field has thiserror's `#[from]`, only the conversion that is then missing is added.
+///
+/// | key | place | value |
+/// | --- | --- | --- |
+/// | `source` | variant | flag: this one holds database errors |
+/// | `crate` | enum, below the derive | path of the runtime crate, by default `::resilient_sea_orm` |
+#[proc_macro_derive(RepositoryError, attributes(resilient))]
+pub fn repository_error(item: TokenStream) -> TokenStream {
+    repository_error::derive(item.into()).into()
 }
 
 /// The fault kinds that `on` knows, as a `&[&str]`, so that a test can compare them with core's.

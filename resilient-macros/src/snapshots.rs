@@ -8,7 +8,7 @@ use quote::ToTokens as _;
 use syn::{File, Item, Meta};
 
 use crate::model::take_attributes;
-use crate::pipeline;
+use crate::{constraint, pipeline, repository_error};
 
 #[test]
 fn expansions_are_as_recorded() {
@@ -39,11 +39,23 @@ fn expansions_are_as_recorded() {
     );
 }
 
-/// The file, with every annotated item expanded.
+/// The file, with every annotated item expanded; behind a struct what `ConstraintMessages` adds, and
+/// behind an enum what `RepositoryError` does.
 fn expand(source: &str) -> String {
     let mut file = syn::parse_file(source).expect("valid Rust");
     let mut items = Vec::new();
     for mut item in file.items {
+        let derived = match &item {
+            Item::Struct(item) => Some(constraint::derive(item.to_token_stream())),
+            Item::Enum(item) => Some(repository_error::derive(item.to_token_stream())),
+            _ => None,
+        };
+        if let Some(derived) = derived {
+            let derived: File = syn::parse2(derived).expect("the expansion is valid Rust");
+            items.push(item);
+            items.extend(derived.items);
+            continue;
+        }
         let attributes = match &mut item {
             Item::Fn(item) => take_attributes(&mut item.attrs),
             Item::Impl(item) => take_attributes(&mut item.attrs),

@@ -89,6 +89,46 @@ pub(crate) const BACKOFF: &[&str] = &["exponential", "fixed", "none"];
 /// The parameters of `backoff = exponential(...)`.
 pub(crate) const EXPONENTIAL: &[&str] = &["base", "max", "jitter"];
 
+/// The kinds of constraint; each is a variant of `ConstraintKind`.
+pub(crate) const CONSTRAINT_KINDS: &[&str] = &[
+    "unique",
+    "foreign_key",
+    "not_null",
+    "check",
+    "exclusion",
+    "restrict",
+];
+
+/// What `#[constraint]` on a struct can say about the entity itself.
+pub(crate) const ENTITY_KEYS: &[&str] = &["database", "crate"];
+
+/// The keys of a kind of constraint, in the order of the documentation.
+pub(crate) const RULE_KEYS: &[&str] = &[
+    "message",
+    "code",
+    "suggestion",
+    "name",
+    "columns",
+    "by",
+    "expose_values",
+];
+
+/// What `message` and `suggestion` can have filled in; `value` only with `expose_values`.
+pub(crate) const PLACEHOLDERS: &[&str] = &[
+    "table",
+    "column",
+    "columns",
+    "constraint",
+    "referenced_table",
+    "value",
+];
+
+/// The keys of `#[resilient]` on an enum with `#[derive(RepositoryError)]`.
+pub(crate) const ERROR_KEYS: &[&str] = &["crate"];
+
+/// The keys of `#[resilient]` on one of its variants.
+pub(crate) const ERROR_VARIANT_KEYS: &[&str] = &["source"];
+
 /// How alike two words must be for one to be suggested for the other.
 const ALIKE: f64 = 0.8;
 

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `sqlx-sqlite`, `sqlx-postgres`, `sqlx-mysql`, `sqlx-all` | the engines; at least one is wanted, and what an unused one needs is not compiled |
 //! | `runtime-tokio` (default), `runtime-tokio-native-tls`, `runtime-tokio-rustls` | runtime and TLS, passed through to SeaORM. The framework's timers and background work are tokio's; async-std is discontinued and not supported |
-//! | `macros` (default) | the attribute |
+//! | `macros` (default) | the attribute and the derives |
 //! | `mock` | wraps `MockDatabase` connections in unit tests |
 //! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
 //! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
@@ -67,7 +67,7 @@ pub use resilient_core::{
     metrics, policy, time,
 };
 #[cfg(feature = "macros")]
-pub use resilient_macros::resilient;
+pub use resilient_macros::{ConstraintMessages, RepositoryError, resilient};
 pub use sea_orm;
 pub use sea_orm::IsolationLevel;
 pub use stream::ResilientStream;

@@ -16,7 +16,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Path, Token};
 
 pub(crate) use self::backoff::Backoff;
-pub(crate) use self::value::Faults;
+pub(crate) use self::value::{Faults, Read, find, literal};
 use crate::ctxt::Ctxt;
 use crate::words;
 
@@ -220,7 +220,7 @@ fn setting<T>(key: &Ident, order: usize, value: Option<T>) -> Option<Setting<T>>
 }
 
 /// The value behind `=`. On an error nothing behind the `=` is consumed.
-fn equals(input: ParseStream<'_>, key: &Ident) -> syn::Result<Expr> {
+pub(crate) fn equals(input: ParseStream<'_>, key: &Ident) -> syn::Result<Expr> {
     let equals: Token![=] = input.parse()?;
     if input.is_empty() || input.peek(Token![,]) {
         let message = format!("`{key}` has no value, write one after the `=`");
@@ -233,7 +233,7 @@ fn equals(input: ParseStream<'_>, key: &Ident) -> syn::Result<Expr> {
 }
 
 /// Skips to behind the next comma.
-fn skip_entry(input: ParseStream<'_>) {
+pub(crate) fn skip_entry(input: ParseStream<'_>) {
     while !input.is_empty() {
         if input.parse::<Token![,]>().is_ok() {
             return;

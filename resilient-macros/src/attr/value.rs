@@ -17,15 +17,15 @@ pub(crate) enum Faults {
 }
 
 /// A key and its value, about to be read.
-pub(super) struct Read<'a> {
-    pub(super) ctxt: &'a Ctxt,
-    pub(super) key: &'a Ident,
-    pub(super) value: Option<&'a Expr>,
+pub(crate) struct Read<'a> {
+    pub(crate) ctxt: &'a Ctxt,
+    pub(crate) key: &'a Ident,
+    pub(crate) value: Option<&'a Expr>,
 }
 
 impl Read<'_> {
     /// Reports that the value is not of the expected form: "`key` takes `expected`".
-    pub(super) fn wrong<T>(&self, expected: &str, example: &str) -> Option<T> {
+    pub(crate) fn wrong<T>(&self, expected: &str, example: &str) -> Option<T> {
         let key = self.key;
         let message = format!("`{key}` takes {expected}, for example `{key} = {example}`");
         match self.value {
@@ -129,7 +129,7 @@ impl Read<'_> {
     }
 
     /// A path.
-    pub(super) fn path(&self, example: &str) -> Option<Path> {
+    pub(crate) fn path(&self, example: &str) -> Option<Path> {
         match self.plain() {
             Some(Expr::Path(ExprPath {
                 attrs,
@@ -267,7 +267,7 @@ pub(super) fn nanoseconds(ctxt: &Ctxt, text: &syn::LitStr) -> Option<u64> {
 }
 
 /// The literal, if the value is one.
-pub(super) fn literal(value: Option<&Expr>) -> Option<&Lit> {
+pub(crate) fn literal(value: Option<&Expr>) -> Option<&Lit> {
     match value.map(ungroup) {
         Some(Expr::Lit(literal)) => Some(&literal.lit),
         _ => None,
@@ -283,7 +283,7 @@ pub(super) fn ident(value: Option<&Expr>) -> Option<&Ident> {
 }
 
 /// The list's own copy of `word`.
-pub(super) fn find(words: &[&'static str], word: &str) -> Option<&'static str> {
+pub(crate) fn find(words: &[&'static str], word: &str) -> Option<&'static str> {
     words.iter().copied().find(|known| *known == word)
 }
 

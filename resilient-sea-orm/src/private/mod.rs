@@ -1,17 +1,23 @@
-//! What the attribute's expansion calls. Not part of the public API.
+//! What expansions call. Not part of the public API.
 #![allow(missing_docs)]
 
+mod declared;
 mod replay;
 
 use std::{rc::Rc, sync::Arc};
 
+pub use declared::{column, declaration, rule};
 pub use replay::{Owned, ReplayArgument};
 
+pub use crate::Error;
 pub use resilient_core::{
-    CallOptions, FaultKind, FaultSet, IsolationLevel, Propagation,
+    CallOptions, ConstraintKind, FaultKind, FaultSet, IsolationLevel, Propagation,
     call::{Call, Site, Step},
+    constraint::{Registration, inventory},
     policy::{Delay, Jitter, RetryPolicy},
 };
+
+pub use sea_orm::DbErr;
 
 use crate::{ResilientConnection, pool::Pool};
 
