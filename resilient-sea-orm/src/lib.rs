@@ -31,6 +31,8 @@ mod builder;
 mod compat;
 mod connection;
 mod connection_trait;
+#[cfg(feature = "sqlx-dep")]
+mod constraints;
 mod control;
 mod error;
 mod extract;
@@ -57,7 +59,7 @@ pub use extract::classify;
 pub use resilient_core as core;
 pub use resilient_core::{
     ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
-    constraint::{self, Problem, Violation},
+    constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
     metrics, policy, time,
 };

@@ -1,10 +1,14 @@
 //! What the attribute's expansion calls. Not part of the public API.
 #![allow(missing_docs)]
 
+#[cfg(feature = "sqlx-dep")]
+mod constraints;
 mod replay;
 
 use std::{rc::Rc, sync::Arc};
 
+#[cfg(feature = "sqlx-dep")]
+pub use constraints::{assert_declared, catalogue};
 pub use replay::{Owned, ReplayArgument};
 
 pub use resilient_core::{
