@@ -62,7 +62,7 @@ pub use extract::{classify, violation};
 pub use resilient_core as core;
 pub use resilient_core::{
     ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
-    constraint::{self, Problem, Violation},
+    constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
     metrics, policy, time,
 };

@@ -39,11 +39,23 @@ pub struct Table {
     pub visible: bool,
     /// Whether triggers of the user's run on it.
     pub triggers: bool,
+    /// The partitioned table that it is a part of, if it is; the outermost one. Errors name the
+    /// partition and its constraints, declarations the whole.
+    pub partition_of: Option<Parent>,
     /// The columns.
     pub columns: Vec<Column>,
     /// Unique and primary keys, foreign keys, checks and exclusions. Not `NOT NULL`, which the
     /// columns tell.
     pub constraints: Vec<Constraint>,
+}
+
+/// The whole of a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The schema.
+    pub schema: Option<String>,
+    /// The name.
+    pub table: String,
 }
 
 /// A column.

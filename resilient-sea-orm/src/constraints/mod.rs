@@ -6,11 +6,12 @@
     allow(dead_code, unused_imports, unused_variables)
 )]
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod identify;
 pub(crate) mod known;
 mod schema;
 mod target;
+mod verify;
 
 pub(crate) use identify::identify;
 pub(crate) use schema::Schema;

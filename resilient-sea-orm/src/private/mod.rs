@@ -1,11 +1,15 @@
 //! What expansions call. Not part of the public API.
 #![allow(missing_docs)]
 
+#[cfg(feature = "sqlx-dep")]
+mod constraints;
 mod declared;
 mod replay;
 
 use std::{rc::Rc, sync::Arc};
 
+#[cfg(feature = "sqlx-dep")]
+pub use constraints::{assert_declared, catalogue};
 pub use declared::{column, declaration, rule};
 pub use replay::{Owned, ReplayArgument};
 

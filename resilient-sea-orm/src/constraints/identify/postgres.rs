@@ -3,10 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use resilient_core::{ConstraintKind, Fault, constraint::Table};
+use resilient_core::{
+    ConstraintKind, Fault,
+    constraint::{Constraint, Table},
+};
 use sea_orm::DbErr;
 
-use super::{super::Schema, with_constraint};
+use super::{super::Schema, only, with_constraint};
 
 /// How long the catalogue may take, connection included. The transaction that failed waits.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -20,19 +23,56 @@ pub(super) async fn complete(schema: &Schema, fault: Fault) -> Result<Fault, DbE
     let Some(table) = fault.table().map(str::to_owned) else {
         return Ok(fault);
     };
-    let known = schema.known(fault.schema(), &table);
-    let table = match known {
-        Some(table) if has(&table, &fault) => Some(table),
-        _ => read(schema, fault.schema(), &table).await?,
+    let Some(table) = find(schema, fault.schema(), &table, |t| has(t, &fault)).await? else {
+        return Ok(match fault.constraint_kind() {
+            // The error tells the columns that are referenced, not those of the constraint.
+            Some(ConstraintKind::Restrict) => fault.with_columns([""; 0]),
+            _ => fault,
+        });
     };
-    Ok(match table {
-        Some(table) => described(fault, &table),
-        // The error tells the columns that are referenced, not those of the constraint.
-        None if fault.constraint_kind() == Some(ConstraintKind::Restrict) => {
-            fault.with_columns([""; 0])
-        }
-        None => fault,
+    let part = described(fault, &table);
+    let Some(whole) = &table.partition_of else {
+        return Ok(part);
+    };
+    // A partition has constraints of its own, under names of its own; the whole's are meant.
+    let whole = find(schema, whole.schema.as_deref(), &whole.table, |_| true).await?;
+    Ok(match whole {
+        Some(whole) => of_whole(part, &table, &whole),
+        None => part,
     })
+}
+
+/// A table as it is known, or read anew if it was never read or is not as `wanted` any more.
+async fn find(
+    schema: &Schema,
+    name: Option<&str>,
+    table: &str,
+    wanted: impl Fn(&Table) -> bool,
+) -> Result<Option<Arc<Table>>, DbErr> {
+    match schema.known(name, table).filter(|table| wanted(table)) {
+        Some(table) => Ok(Some(table)),
+        None => read(schema, name, table).await,
+    }
+}
+
+/// The constraint of the whole that a partition's stands for.
+fn of_whole(fault: Fault, part: &Table, whole: &Table) -> Fault {
+    let name = fault.constraint();
+    let violated = part
+        .constraints
+        .iter()
+        .find(|c| name.is_some() && c.name.as_deref() == name);
+    let same = |other: &&Constraint| {
+        violated.is_some_and(|c| {
+            (c.kind, &c.columns, c.expression) == (other.kind, &other.columns, other.expression)
+        })
+    };
+    match only(whole.constraints.iter().filter(same)) {
+        Some(constraint) => with_constraint(fault, whole, constraint),
+        None => fault
+            .with_table(whole.schema.as_deref(), &whole.name)
+            .with_visibility(whole.visible),
+    }
 }
 
 async fn read(
