@@ -51,7 +51,7 @@ pub(crate) use imp::{fault_at_connect, sqlx_fault};
 #[cfg(feature = "sqlx-dep")]
 mod imp {
     use resilient_core::{
-        Fault,
+        Fault, FaultKind,
         classify::{Backend, ClientError, ErrorReport, Phase},
     };
     use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
@@ -186,7 +186,7 @@ mod imp {
             if let Some(x) = e.routine() {
                 report = report.routine(x);
             }
-            return report.classify();
+            return directed(&report);
         }
         #[cfg(feature = "sqlx-mysql")]
         if let Some(e) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
@@ -195,13 +195,23 @@ mod imp {
             if let Some(x) = e.code() {
                 report = report.sqlstate(x);
             }
-            return report.classify();
+            return directed(&report);
         }
         let code = error.code().unwrap_or_default();
         let report = ErrorReport::new(Backend::Sqlite, &code, error.message()).phase(phase);
         match open {
             Some(open) => report.transaction_open(open).classify(),
             None => report.classify(),
+        }
+    }
+
+    /// The verdict, with the two directions of a foreign key told apart where the error does.
+    #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql"))]
+    fn directed(report: &ErrorReport<'_>) -> Fault {
+        let fault = report.classify();
+        match (fault.kind(), report.is_still_referenced()) {
+            (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
+            _ => fault,
         }
     }
 

@@ -185,6 +185,16 @@ impl<'a> ErrorReport<'a> {
         Fault::reported(kind, self.observed(effect), identity)
     }
 
+    /// Of a foreign key's violation: whether a row is still referenced (a `restrict`), or has no
+    /// parent. `None` where the error does not tell, as `PostgreSQL`'s in another language, or is
+    /// no such violation.
+    ///
+    /// The codes are mostly the same for both, so [`classify`](Self::classify) calls both
+    /// `foreign_key`.
+    pub fn is_still_referenced(&self) -> Option<bool> {
+        identity::is_still_referenced(self)
+    }
+
     /// The value of the violated key as the server printed it, where it did. This is a user's
     /// data: for messages that were declared to show it, and for nothing else.
     pub fn key_value(&self) -> Option<&'a str> {

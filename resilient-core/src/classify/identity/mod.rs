@@ -26,6 +26,17 @@ pub(super) struct Identity {
     pub(super) referenced_table: Option<String>,
 }
 
+/// Which side of a foreign key was written to.
+pub(super) fn is_still_referenced(report: &ErrorReport<'_>) -> Option<bool> {
+    match (report.backend, report.code) {
+        (Backend::Postgres, "23001") => Some(true),
+        (Backend::Postgres, "23503") => postgres::is_still_referenced(report),
+        (Backend::MySql, "1451" | "1217") => Some(true),
+        (Backend::MySql, "1452" | "1216") => Some(false),
+        _ => None,
+    }
+}
+
 /// The value of a violated key, a user's data.
 pub(super) fn key_value<'a>(report: &ErrorReport<'a>) -> Option<&'a str> {
     match report.backend {

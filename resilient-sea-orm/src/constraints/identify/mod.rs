@@ -81,7 +81,7 @@ async fn complete(
     };
     match backend {
         #[cfg(feature = "sqlx-postgres")]
-        DbBackend::Postgres => postgres::complete(schema, fault).await,
+        DbBackend::Postgres => postgres::complete(schema, request, fault).await,
         #[cfg(feature = "sqlx-mysql")]
         DbBackend::MySql => match session {
             Some(session) => {

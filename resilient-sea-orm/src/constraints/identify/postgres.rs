@@ -4,12 +4,16 @@
 use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
-    ConstraintKind, Fault,
+    ConstraintKind, Fault, FaultKind,
     constraint::{Constraint, Table},
 };
-use sea_orm::DbErr;
+use sea_orm::{DbBackend, DbErr};
 
-use super::{super::Schema, only, with_constraint};
+use super::{
+    super::{Schema, target::target},
+    only, with_constraint,
+};
+use crate::session::Request;
 
 /// How long the catalogue may take, connection included. The transaction that failed waits.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -19,7 +23,11 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// The transaction is aborted and answers nothing any more, so this needs another connection:
 /// an idle one, or one more where the pool has room. Without one, the error's own fields have to
 /// do, unless the table has been read before.
-pub(super) async fn complete(schema: &Schema, fault: Fault) -> Result<Fault, DbErr> {
+pub(super) async fn complete(
+    schema: &Schema,
+    request: Option<Request<'_>>,
+    fault: Fault,
+) -> Result<Fault, DbErr> {
     let Some(table) = fault.table().map(str::to_owned) else {
         return Ok(fault);
     };
@@ -30,7 +38,7 @@ pub(super) async fn complete(schema: &Schema, fault: Fault) -> Result<Fault, DbE
             _ => fault,
         });
     };
-    let part = described(fault, &table);
+    let part = described(fault, &table, request);
     let Some(whole) = &table.partition_of else {
         return Ok(part);
     };
@@ -99,12 +107,40 @@ fn has(table: &Table, fault: &Fault) -> bool {
     })
 }
 
-fn described(fault: Fault, table: &Table) -> Fault {
+fn described(fault: Fault, table: &Table, request: Option<Request<'_>>) -> Fault {
     let name = fault.constraint().map(str::to_owned);
     let mut constraints = table.constraints.iter();
     match constraints.find(|constraint| name.is_some() && constraint.name == name) {
-        Some(constraint) => with_constraint(fault, table, constraint),
+        Some(constraint) => {
+            let kind = direction(&fault, constraint, request);
+            with_constraint(fault.with_kind(kind), table, constraint)
+        }
         // A NOT NULL, or a constraint that only other sessions can see by now.
         None => fault.with_visibility(table.visible),
+    }
+}
+
+/// Which side of a foreign key was written to, where the error's language kept it from us: the
+/// error tells the columns of the side that the row is missing, or still needed, on.
+fn direction(fault: &Fault, key: &Constraint, request: Option<Request<'_>>) -> FaultKind {
+    let Some(parent) = key.references.as_ref() else {
+        return fault.kind();
+    };
+    if fault.kind() != FaultKind::ForeignKey || fault.columns().is_empty() {
+        return fault.kind();
+    }
+    let child = fault.columns() == key.columns;
+    if child != (fault.columns() == parent.columns) {
+        return if child {
+            FaultKind::ForeignKey
+        } else {
+            FaultKind::Restrict
+        };
+    }
+    // Both are called the same.
+    let written = request.and_then(|request| target(request.text(), DbBackend::Postgres));
+    match written {
+        Some(written) if written.deletes => FaultKind::Restrict,
+        _ => FaultKind::ForeignKey,
     }
 }
