@@ -29,9 +29,8 @@ pub(super) struct Identity {
 /// Which side of a foreign key was written to.
 pub(super) fn is_still_referenced(report: &ErrorReport<'_>) -> Option<bool> {
     match (report.backend, report.code) {
-        (Backend::Postgres, "23001") => Some(true),
+        (Backend::Postgres, "23001") | (Backend::MySql, "1451" | "1217") => Some(true),
         (Backend::Postgres, "23503") => postgres::is_still_referenced(report),
-        (Backend::MySql, "1451" | "1217") => Some(true),
         (Backend::MySql, "1452" | "1216") => Some(false),
         _ => None,
     }
