@@ -63,24 +63,9 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// On SeaORM's `Model`, in the classic format (`DeriveEntityModel`) and in the dense one
 /// (`#[sea_orm::model]`, where it is listed in the struct's own `#[derive(...)]`). Nothing else is
 /// needed: wherever one of these constraints is violated, the error's `Violation` has these words.
+/// (The crate of the entity must be linked, which it is once anything in it is used.)
 ///
-/// ```text
-/// #[derive(Clone, Debug, PartialEq, DeriveEntityModel, ConstraintMessages)]
-/// #[sea_orm(table_name = "users")]
-/// #[constraint(unique(columns(tenant_id, handle), message = "that handle is taken"))]
-/// #[constraint(check(name = "users_age_check", message = "you must be at least 13"))]
-/// pub struct Model {
-///     #[sea_orm(primary_key)]
-///     pub id: i32,
-///     pub tenant_id: i32,
-///     pub handle: String,
-///     #[sea_orm(unique)]
-///     #[constraint(unique(message = "{column} is registered already", code = "email_taken"))]
-///     pub email: String,
-///     #[constraint(foreign_key(message = "no such team"), not_null(message = "choose a team"))]
-///     pub team_id: i32,
-/// }
-/// ```
+#[doc = include_str!("../doc/constraint_messages.md")]
 ///
 /// | kind | on a field, about its column | on the struct |
 /// | --- | --- | --- |
@@ -121,16 +106,7 @@ pub fn constraint_messages(item: TokenStream) -> TokenStream {
 /// and `From<DbErr>`, so it can be the error of a `#[resilient]` method. The variant's one field
 /// is an `Error`, a `Box` or `Arc` of one, a `DbErr`, or whatever else an `Error` turns into.
 ///
-/// ```text
-/// #[derive(Debug, thiserror::Error, RepositoryError)]
-/// pub enum AccountError {
-///     #[error("there is no account {0}")]
-///     NotFound(i64),
-///     #[error(transparent)]
-///     #[resilient(source)]
-///     Database(resilient_sea_orm::Error),
-/// }
-/// ```
+#[doc = include_str!("../doc/repository_error.md")]
 ///
 /// Where the field has thiserror's `#[from]`, only the conversion that is then missing is added.
 ///

@@ -90,8 +90,8 @@ fn understand(ctxt: &Ctxt, input: TokenStream) -> Option<TokenStream> {
     };
     let mut fields = variant.fields.iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {
-        ctxt.error_on(
-            variant,
+        ctxt.error(
+            variant.ident.span(),
             format!(
                 "the variant with `{MARK}` has one field, for example \
                  `{}(resilient_sea_orm::Error)`",

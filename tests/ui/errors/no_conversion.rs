@@ -1,9 +1,11 @@
 use resilient_sea_orm::prelude::*;
 
+pub struct Own;
+
 #[derive(RepositoryError)]
 pub enum AccountError {
     #[resilient(source)]
-    Database(u32),
+    Database(Own),
 }
 
 fn main() {}
