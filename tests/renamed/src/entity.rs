@@ -62,7 +62,7 @@ forbidden!(concat module_path submit);
 pub struct Entity;
 
 impl ::robust::sea_orm::Iden for Entity {
-    fn unquoted(&self) -> &str {
+    fn unquoted(&self) -> &'static str {
         "hostile"
     }
 }
@@ -86,7 +86,7 @@ pub enum Column {
 }
 
 impl ::robust::sea_orm::Iden for Column {
-    fn unquoted(&self) -> &str {
+    fn unquoted(&self) -> &'static str {
         ::robust::sea_orm::IdenStatic::as_str(self)
     }
 }
