@@ -61,8 +61,7 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Says what the constraints of an entity's table mean to people.
 ///
 /// On SeaORM's `Model`, in the classic format (`DeriveEntityModel`) and in the dense one
-/// (`#[sea_orm::model]`, where it is listed in the struct's own `#[derive(...)]`). Nothing else is
-/// needed: wherever one of these constraints is violated, the error's `Violation` has these words.
+/// (above or below `#[sea_orm::model]`). Nothing else is needed: wherever one of these constraints is violated, the error's `Violation` has these words.
 /// (The crate of the entity must be linked, which it is once anything in it is used.)
 ///
 #[doc = include_str!("../doc/constraint_messages.md")]
@@ -74,7 +73,7 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `not_null` | yes | no |
 /// | `check` | yes | with `name` or `columns` |
 /// | `exclusion` | yes | with `name` or `columns` |
-/// | `restrict`: others still reference the row | yes: the row that this column names | a row of this table; with `columns`, the row that these name |
+/// | `restrict`: others still reference the row | yes: the row that this column names; with `by`, this one | a row of this table; with `columns`, the row that these name |
 ///
 /// A kind alone, such as `#[constraint(unique)]`, says that the constraint exists. In its
 /// parentheses:
@@ -86,7 +85,7 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `suggestion` | what the caller can do; the same placeholders |
 /// | `name` | the constraint's name, where its columns do not tell it from another one |
 /// | `columns(...)` | on the struct: the fields of its columns |
-/// | `by` | with `restrict`: the table whose rows still reference this one |
+/// | `by` | with `restrict`: only where rows of this table, by its name in the database, still reference the row |
 /// | `expose_values` | flag: allows `{value}`, the refused value, which is data of users |
 ///
 /// And about the entity, on the struct:

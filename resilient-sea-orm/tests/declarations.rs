@@ -79,6 +79,27 @@ mod teams {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+mod invoices {
+    use resilient_sea_orm::ConstraintMessages;
+    use sea_orm::entity::prelude::*;
+
+    // Before SeaORM has made two structs of it.
+    #[derive(ConstraintMessages)]
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "invoices")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        #[constraint(foreign_key(message = "no such owner"))]
+        pub owner_id: i32,
+        #[sea_orm(belongs_to, from = "owner_id", to = "id")]
+        pub owner: BelongsTo<super::owners::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 mod owners {
     use resilient_sea_orm::ConstraintMessages;
     use sea_orm::entity::prelude::*;
@@ -172,6 +193,16 @@ fn a_dense_entity_registers_once() {
             (NotNull, vec!["name"]),
             (ForeignKey, vec!["owner_id"]),
         ]
+    );
+}
+
+#[test]
+fn a_dense_entity_may_have_the_derive_on_top() {
+    let invoices = declaration("invoices");
+    assert_eq!(invoices.title(), "declarations::invoices::Entity");
+    assert_eq!(
+        rules(&invoices),
+        [(ConstraintKind::ForeignKey, vec!["owner_id"])]
     );
 }
 
