@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::thread;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
 /// Collects errors; must be read with [`Ctxt::finish`].
@@ -26,6 +26,14 @@ impl Ctxt {
     /// An error that underlines all of `tokens`.
     pub(crate) fn error_on(&self, tokens: impl ToTokens, message: impl std::fmt::Display) {
         self.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// A key that was given before.
+    pub(crate) fn duplicate(&self, key: &Ident) {
+        self.error(
+            key.span(),
+            format!("`{key}` is given more than once, keep one of them"),
+        );
     }
 
     /// An error that a parser produced.

@@ -26,6 +26,16 @@ pub(crate) enum Form {
     Broken,
 }
 
+impl Form {
+    /// The value behind `=`.
+    pub(crate) fn value(&self) -> Option<&Expr> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Bare | Self::List(_) | Self::Broken => None,
+        }
+    }
+}
+
 /// The elements, in order. `example` is one, for errors.
 pub(crate) fn read(ctxt: &Ctxt, tokens: TokenStream, example: &str) -> Vec<Entry> {
     let mut entries = Vec::new();

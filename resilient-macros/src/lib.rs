@@ -61,26 +61,10 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Says what the constraints of an entity's table mean to people.
 ///
 /// On SeaORM's `Model`, in the classic format (`DeriveEntityModel`) and in the dense one
-/// (`#[sea_orm::model]`, where it is listed in the struct's own `#[derive(...)]`). Nothing else is
-/// needed: wherever one of these constraints is violated, the error's `Violation` has these words.
+/// (above or below `#[sea_orm::model]`). Nothing else is needed: wherever one of these constraints is violated, the error's `Violation` has these words.
+/// (The crate of the entity must be linked, which it is once anything in it is used.)
 ///
-/// ```text
-/// #[derive(Clone, Debug, PartialEq, DeriveEntityModel, ConstraintMessages)]
-/// #[sea_orm(table_name = "users")]
-/// #[constraint(unique(columns(tenant_id, handle), message = "that handle is taken"))]
-/// #[constraint(check(name = "users_age_check", message = "you must be at least 13"))]
-/// pub struct Model {
-///     #[sea_orm(primary_key)]
-///     pub id: i32,
-///     pub tenant_id: i32,
-///     pub handle: String,
-///     #[sea_orm(unique)]
-///     #[constraint(unique(message = "{column} is registered already", code = "email_taken"))]
-///     pub email: String,
-///     #[constraint(foreign_key(message = "no such team"), not_null(message = "choose a team"))]
-///     pub team_id: i32,
-/// }
-/// ```
+#[doc = include_str!("../doc/constraint_messages.md")]
 ///
 /// | kind | on a field, about its column | on the struct |
 /// | --- | --- | --- |
@@ -89,7 +73,7 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `not_null` | yes | no |
 /// | `check` | yes | with `name` or `columns` |
 /// | `exclusion` | yes | with `name` or `columns` |
-/// | `restrict`: others still reference the row | yes: the row that this column names | a row of this table; with `columns`, the row that these name |
+/// | `restrict`: others still reference the row | yes: the row that this column names; with `by`, this one | a row of this table; with `columns`, the row that these name |
 ///
 /// A kind alone, such as `#[constraint(unique)]`, says that the constraint exists. In its
 /// parentheses:
@@ -101,7 +85,7 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `suggestion` | what the caller can do; the same placeholders |
 /// | `name` | the constraint's name, where its columns do not tell it from another one |
 /// | `columns(...)` | on the struct: the fields of its columns |
-/// | `by` | with `restrict`: the table whose rows still reference this one |
+/// | `by` | with `restrict`: only where rows of this table, by its name in the database, still reference the row |
 /// | `expose_values` | flag: allows `{value}`, the refused value, which is data of users |
 ///
 /// And about the entity, on the struct:
@@ -121,16 +105,7 @@ pub fn constraint_messages(item: TokenStream) -> TokenStream {
 /// and `From<DbErr>`, so it can be the error of a `#[resilient]` method. The variant's one field
 /// is an `Error`, a `Box` or `Arc` of one, a `DbErr`, or whatever else an `Error` turns into.
 ///
-/// ```text
-/// #[derive(Debug, thiserror::Error, RepositoryError)]
-/// pub enum AccountError {
-///     #[error("there is no account {0}")]
-///     NotFound(i64),
-///     #[error(transparent)]
-///     #[resilient(source)]
-///     Database(resilient_sea_orm::Error),
-/// }
-/// ```
+#[doc = include_str!("../doc/repository_error.md")]
 ///
 /// Where the field has thiserror's `#[from]`, only the conversion that is then missing is added.
 ///

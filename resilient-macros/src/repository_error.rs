@@ -1,14 +1,14 @@
 //! `#[derive(RepositoryError)]`: conversions of database errors into an enum of the user's.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Data, DeriveInput, Field, Path, Type, Variant};
 
 use crate::attr::Read;
 use crate::ctxt::Ctxt;
 use crate::entries::{self, Entry, Form};
-use crate::words;
+use crate::{expand, words};
 
 const MARK: &str = "#[resilient(source)]";
 
@@ -90,8 +90,8 @@ fn understand(ctxt: &Ctxt, input: TokenStream) -> Option<TokenStream> {
     };
     let mut fields = variant.fields.iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {
-        ctxt.error_on(
-            variant,
+        ctxt.error(
+            variant.ident.span(),
             format!(
                 "the variant with `{MARK}` has one field, for example \
                  `{}(resilient_sea_orm::Error)`",
@@ -118,15 +118,13 @@ fn krate(ctxt: &Ctxt, attrs: &[Attribute]) -> Option<Path> {
         } else if key != "crate" {
             unknown(ctxt, &key, words::ERROR_KEYS);
         } else if seen {
-            twice(ctxt, &key);
+            ctxt.duplicate(&key);
         } else {
             seen = true;
-            let value = match form {
-                Form::Broken => continue,
-                Form::Value(value) => Some(value),
-                Form::Bare | Form::List(_) => None,
-            };
-            let (key, value) = (&key, value.as_ref());
+            if let Form::Broken = form {
+                continue;
+            }
+            let (key, value) = (&key, form.value());
             krate = Read { ctxt, key, value }.path("::resilient_sea_orm");
         }
     }
@@ -145,16 +143,13 @@ fn mark(ctxt: &Ctxt, variant: &Variant) -> Option<Ident> {
         } else if key != "source" {
             unknown(ctxt, &key, words::ERROR_VARIANT_KEYS);
         } else if mark.is_some() {
-            twice(ctxt, &key);
+            ctxt.duplicate(&key);
         } else {
+            let message = format!("`source` stands alone: `{MARK}`");
             match form {
                 Form::Bare | Form::Broken => {}
-                Form::Value(value) => {
-                    ctxt.error_on(value, format!("`source` stands alone: `{MARK}`"))
-                }
-                Form::List(group) => {
-                    ctxt.error_on(group, format!("`source` stands alone: `{MARK}`"))
-                }
+                Form::Value(value) => ctxt.error_on(value, message),
+                Form::List(group) => ctxt.error_on(group, message),
             }
             mark = Some(key);
         }
@@ -185,13 +180,6 @@ fn unknown(ctxt: &Ctxt, key: &Ident, here: &[&str]) {
         words::unknown("option", &word, here, '`')
     };
     ctxt.error(key.span(), message);
-}
-
-fn twice(ctxt: &Ctxt, key: &Ident) {
-    ctxt.error(
-        key.span(),
-        format!("`{key}` is given more than once, keep one of them"),
-    );
 }
 
 /// The type that thiserror's `#[from]` on the field converts from.
@@ -229,19 +217,16 @@ fn conversions(
     krate: Option<&Path>,
 ) -> TokenStream {
     let site = Span::mixed_site();
-    let krate = krate.map_or_else(
-        || quote_spanned!(site=> ::resilient_sea_orm),
-        |krate| krate.to_token_stream(),
-    );
-    let private = quote_spanned!(site=> #krate::__private);
+    let private = expand::private(krate);
     let (name, case) = (&input.ident, &variant.ident);
     let (impls, types, clause) = input.generics.split_for_impl();
     // At the field's type, so that one that no error turns into is reported there.
     let at = field.ty.span().resolved_at(site);
     let value = quote_spanned!(at=> ::core::convert::Into::into(__error));
-    let made = match &field.ident {
-        Some(field) => quote_spanned!(site=> { #field: #value }),
-        None => quote_spanned!(site=> (#value)),
+    let made = if let Some(field) = &field.ident {
+        quote_spanned!(site=> { #field: #value })
+    } else {
+        quote_spanned!(site=> (#value))
     };
     let conversion = |from: &str, inner: TokenStream| {
         let from = Ident::new(from, site);

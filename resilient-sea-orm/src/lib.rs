@@ -78,3 +78,9 @@ pub use transaction::ResilientTransaction;
 #[cfg(all(doctest, feature = "macros", feature = "sqlx-sqlite"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Compiles and runs the examples of the derives.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../resilient-macros/doc/constraint_messages.md")]
+#[doc = include_str!("../../resilient-macros/doc/repository_error.md")]
+struct Derives;

@@ -10,6 +10,8 @@ fn ui() {
         "arguments",
         "blocks",
         "conflicts",
+        "constraints",
+        "errors",
         "faults",
         "functions",
         "items",

@@ -160,8 +160,8 @@ impl<'a> Subject<'a> {
         match &rule.by {
             _ if named => Some(Rank::Name),
             Some(by) => (self.table == Some(&**by)).then_some(Rank::ReferenceBy),
-            // Its own name, and it is another one's.
-            None if rule.name.is_some() => None,
+            // It is about a foreign key of its own table, or one of another name.
+            None if rule.name.is_some() || !rule.columns.is_empty() => None,
             None => Some(Rank::AnyReference),
         }
     }
@@ -212,4 +212,31 @@ pub(super) fn rule_for<'a>(
 pub(super) fn says_the_same(a: &Rule, b: &Rule) -> bool {
     (&a.message, &a.code, &a.suggestion, a.expose_values)
         == (&b.message, &b.code, &b.suggestion, b.expose_values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Effect, FaultKind};
+
+    /// What is said when a row of "users" is deleted that "orders" still references.
+    fn rule_about_orders(rule: Rule) -> bool {
+        let fault = Fault::new(FaultKind::Restrict, Effect::Statement)
+            .with_constraint(Some("orders_user_id_fkey"))
+            .with_table(None::<String>, "orders")
+            .with_columns(["user_id"])
+            .with_referenced_table("users");
+        let subject = Subject::violated(&fault, ConstraintKind::Restrict, fault.columns(), false);
+        rule_for(&subject, &[Declaration::of("users").rule(rule)]).is_some()
+    }
+
+    #[test]
+    fn a_restrict_rule_on_columns_is_about_its_own_foreign_key() {
+        assert!(rule_about_orders(Rule::restrict([""; 0])));
+        assert!(rule_about_orders(Rule::restrict([""; 0]).by("orders")));
+        assert!(rule_about_orders(Rule::restrict(["id"]).by("orders")));
+        // "The team still has users": nothing about orders.
+        assert!(!rule_about_orders(Rule::restrict(["team_id"])));
+        assert!(!rule_about_orders(Rule::restrict([""; 0]).by("invoices")));
+    }
 }

@@ -1,6 +1,6 @@
 //! The syntax of `#[constraint(...)]`: attributes in, [`Declared`] with spans out.
 
-use proc_macro2::{Group, Ident};
+use proc_macro2::{Group, Ident, TokenTree};
 use syn::{Attribute, Expr, Lit, LitStr, Path};
 
 use super::entity::{Entity, Field, Nature};
@@ -110,7 +110,7 @@ impl Reader<'_> {
                 .push(rule(ctxt, kind, key, field, arguments));
         }
         if words::ENTITY_KEYS.contains(&word.as_str()) {
-            return self.entity_key(&key, form, field);
+            return self.entity_key(&key, &form, field);
         }
         let message = if words::RULE_KEYS.contains(&word.as_str()) {
             format!(
@@ -128,7 +128,7 @@ impl Reader<'_> {
     }
 
     /// `database` or `crate`.
-    fn entity_key(&mut self, key: &Ident, form: Form, field: Option<usize>) {
+    fn entity_key(&mut self, key: &Ident, form: &Form, field: Option<usize>) {
         let ctxt = self.ctxt;
         if field.is_some() {
             return ctxt.error(
@@ -137,15 +137,13 @@ impl Reader<'_> {
             );
         }
         if self.seen.contains(key) {
-            return twice(ctxt, key);
+            return ctxt.duplicate(key);
         }
         self.seen.push(key.clone());
-        let value = match form {
-            Form::Broken => return,
-            Form::Value(value) => Some(value),
-            Form::Bare | Form::List(_) => None,
-        };
-        let value = value.as_ref();
+        if let Form::Broken = form {
+            return;
+        }
+        let value = form.value();
         let declared = &mut self.declared;
         if key == "crate" {
             declared.krate = Read { ctxt, key, value }.path("::resilient_sea_orm");
@@ -190,22 +188,17 @@ impl Rule {
             return ctxt.error(key.span(), self.unknown(&word));
         }
         if self.key(&word).is_some() {
-            return twice(ctxt, &key);
+            return ctxt.duplicate(&key);
         }
         match (word.as_str(), form) {
-            (_, Form::Broken) => {}
+            (_, Form::Broken) | ("expose_values", Form::Bare) => {}
             ("columns", Form::List(group)) => self.columns = columns(ctxt, &group),
             ("columns", Form::Value(value)) => ctxt.error_on(value, COLUMNS),
             ("columns", Form::Bare) => ctxt.error(key.span(), COLUMNS),
-            ("expose_values", Form::Bare) => {}
             ("expose_values", Form::Value(value)) => ctxt.error_on(value, ALONE),
             ("expose_values", Form::List(group)) => ctxt.error_on(group, ALONE),
             (_, form) => {
-                let value = match form {
-                    Form::Value(value) => Some(value),
-                    _ => None,
-                };
-                let text = text(ctxt, &key, value.as_ref());
+                let text = text(ctxt, &key, form.value());
                 match word.as_str() {
                     "message" => self.message = text,
                     "code" => self.code = text,
@@ -252,8 +245,7 @@ fn columns(ctxt: &Ctxt, group: &Group) -> Vec<Ident> {
     if group.stream().is_empty() {
         ctxt.error_on(group, COLUMNS);
     }
-    let text = group.stream().into_iter().next();
-    if let Some(proc_macro2::TokenTree::Literal(text)) = text {
+    if let Some(TokenTree::Literal(text)) = group.stream().into_iter().next() {
         ctxt.error(text.span(), COLUMNS);
         return Vec::new();
     }
@@ -291,11 +283,4 @@ fn text(ctxt: &Ctxt, key: &Ident, value: Option<&Expr>) -> Option<LitStr> {
         Some(Lit::Str(text)) => Some(text.clone()),
         _ => Read { ctxt, key, value }.wrong("a text in quotes", example),
     }
-}
-
-fn twice(ctxt: &Ctxt, key: &Ident) {
-    ctxt.error(
-        key.span(),
-        format!("`{key}` is given more than once, keep one of them"),
-    );
 }

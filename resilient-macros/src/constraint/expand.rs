@@ -12,19 +12,15 @@
 //! ```
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote_spanned};
+use quote::{format_ident, quote_spanned};
 
 use super::attr::{Declared, Rule};
 use super::entity::{Entity, Field};
-use crate::words::camel_case;
+use crate::{expand::private, words::camel_case};
 
 pub(super) fn registration(entity: &Entity, declared: &Declared) -> TokenStream {
     let site = Span::mixed_site();
-    let krate = declared.krate.as_ref().map_or_else(
-        || quote_spanned!(site=> ::resilient_sea_orm),
-        |krate| krate.to_token_stream(),
-    );
-    let private = quote_spanned!(site=> #krate::__private);
+    let private = private(declared.krate.as_ref());
     // SeaORM's, beside the struct.
     let table = Ident::new("Entity", Span::call_site());
     let database = declared

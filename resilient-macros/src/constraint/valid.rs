@@ -51,8 +51,9 @@ pub(super) fn check(ctxt: &Ctxt, entity: &Entity, declared: &Declared) {
         if let Nature::Ignored = field.nature {
             for attr in &field.attrs {
                 let name = field.name();
-                let message =
-                    format!("`{name}` is `#[sea_orm(ignore)]`, not a column: remove one of them");
+                let message = format!(
+                    "`{name}` is `#[sea_orm(ignore)]`, not a column: remove one of the two attributes"
+                );
                 ctxt.error_on(attr, message);
             }
         }
@@ -80,7 +81,10 @@ fn check_place(ctxt: &Ctxt, rule: &Rule) {
     } else {
         let named = rule.key("name").is_some();
         let message = match kind {
-            "not_null" => Some("`not_null` is about one column, put it on its field".to_owned()),
+            "not_null" => Some(match &*rule.columns {
+                [one] => format!("`not_null` is about one column, put it on the field `{one}`"),
+                _ => "`not_null` is about one column, put it on its field".to_owned(),
+            }),
             "unique" | "foreign_key" if columns.is_none() && !named => Some(format!(
                 "`{kind}` on a struct needs `columns(...)` or `name = \"...\"`; \
                  for one column, put it on the field"

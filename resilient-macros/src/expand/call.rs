@@ -30,7 +30,7 @@
 //! With `retries = 0` the same without the loop, so that arguments are moved.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Block, Type};
 
@@ -65,11 +65,7 @@ impl Names {
 /// The statements that replace `block`.
 pub(super) fn body(method: &Method, block: &Block) -> TokenStream {
     let site = Span::mixed_site();
-    let krate = method.options.krate.as_ref().map_or_else(
-        || quote_spanned!(site=> ::resilient_sea_orm),
-        |krate| krate.value.to_token_stream(),
-    );
-    let private = quote_spanned!(site=> #krate::__private);
+    let private = super::private(method.options.krate.as_ref().map(|krate| &krate.value));
     let names = Names::new();
     let bindings = arguments::bindings(method, &private, &names.last);
 

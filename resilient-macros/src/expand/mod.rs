@@ -5,9 +5,9 @@ mod call;
 mod options;
 mod output;
 
-use proc_macro2::TokenStream;
-use quote::ToTokens as _;
-use syn::{ImplItem, ImplItemFn, Stmt};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+use syn::{ImplItem, ImplItemFn, Path, Stmt};
 
 use crate::model::{self, Block, Form, Method};
 
@@ -24,6 +24,15 @@ pub(crate) fn block(mut block: Block) -> TokenStream {
         }
     }
     block.item.into_token_stream()
+}
+
+/// What expansions call, in the runtime crate: where `crate = ...` says, or under its own name.
+pub(crate) fn private(krate: Option<&Path>) -> TokenStream {
+    let site = Span::mixed_site();
+    krate.map_or_else(
+        || quote_spanned!(site=> ::resilient_sea_orm::__private),
+        |krate| quote_spanned!(site=> #krate::__private),
+    )
 }
 
 /// The function with its new body: in place of the old one, or of the `async` block that

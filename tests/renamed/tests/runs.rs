@@ -4,7 +4,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use resilient_renamed_tests::{
-    hostile,
+    entity, hostile,
     ordinary::{self, Problem, Repo, Token},
     traits::{Inside, Native, Outside, Store},
 };
@@ -165,4 +165,34 @@ async fn futures_own_what_they_need() {
     assert_eq!(first.await.unwrap().unwrap(), "a");
     assert_eq!(second.await.unwrap().unwrap(), [1]);
     assert_eq!(third.await.unwrap().unwrap(), 0);
+}
+
+#[test]
+fn a_declaration_arrives_under_any_name() {
+    use robust::constraint::{Declaration, Rule, declarations};
+
+    let expected = Declaration::of("hostile")
+        .entity("resilient_renamed_tests::entity::Entity")
+        .database("hostile")
+        .rule(
+            Rule::unique(["the_id", "the_type"])
+                .message("{column} is taken")
+                .code("taken"),
+        )
+        .rule(Rule::check("some_check"))
+        .rule(Rule::not_null("the_id"));
+    assert_eq!(declarations().to_vec(), [expected]);
+}
+
+#[test]
+fn an_error_is_converted_under_any_name() {
+    let theirs = || robust::sea_orm::DbErr::RecordNotFound("account".to_owned());
+    let converted: [entity::Failure<u8>; 2] =
+        [theirs().into(), robust::Error::from(theirs()).into()];
+    for failure in converted {
+        let entity::Failure::Database(error) = failure else {
+            panic!("it is the database's");
+        };
+        assert_eq!(error.db_err(), Some(&theirs()));
+    }
 }
