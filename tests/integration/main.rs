@@ -34,3 +34,4 @@ mod silence;
 mod swallowed;
 mod swallowed_nested;
 mod time_limits;
+mod verify;
