@@ -2,7 +2,7 @@
 
 mod catalogue;
 mod drift;
-mod lookups;
+mod engines;
 
 use resilient_sea_orm::{
     __private, ResilientConnection,
