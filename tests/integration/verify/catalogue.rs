@@ -169,7 +169,7 @@ async fn triggers_and_views(engine: Engine) -> TestResult {
         Engine::Sqlite => {
             schema
                 .run(&["CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT 1; END"])
-                .await
+                .await;
         }
         Engine::Postgres => {
             schema
@@ -182,7 +182,7 @@ async fn triggers_and_views(engine: Engine) -> TestResult {
         Engine::MariaDb => {
             schema
                 .run(&["CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @x = 1"])
-                .await
+                .await;
         }
     }
     assert!(schema.table("t").await.triggers);

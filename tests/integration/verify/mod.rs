@@ -3,6 +3,7 @@
 mod catalogue;
 mod drift;
 mod engines;
+mod names;
 
 use resilient_sea_orm::{
     __private, ResilientConnection,
@@ -58,21 +59,21 @@ pub fn shown(table: &Table) -> Vec<String> {
         .constraints
         .iter()
         .map(|c| {
-            let mut text = format!("{} {}", c.kind, c.name.as_deref().unwrap_or("-"));
-            text += &format!(" ({})", c.columns.join(", "));
-            for (is, word) in [
-                (c.primary, "primary"),
-                (c.expression, "expression"),
-                (c.partial, "partial"),
-            ] {
-                if is {
-                    text += &format!(" {word}");
-                }
-            }
-            if let Some(parent) = &c.references {
-                text += &format!(" -> {} ({})", parent.table, parent.columns.join(", "));
-            }
-            text
+            let name = c.name.as_deref().unwrap_or("-");
+            let marks = [
+                (c.primary, " primary"),
+                (c.expression, " expression"),
+                (c.partial, " partial"),
+            ];
+            let marks: String = marks.iter().filter(|m| m.0).map(|m| m.1).collect();
+            let parent = c.references.as_ref();
+            let parent = parent.map(|p| format!(" -> {} ({})", p.table, p.columns.join(", ")));
+            let columns = c.columns.join(", ");
+            format!(
+                "{} {name} ({columns}){marks}{}",
+                c.kind,
+                parent.unwrap_or_default()
+            )
         })
         .collect();
     all.sort();
