@@ -34,4 +34,5 @@ mod silence;
 mod swallowed;
 mod swallowed_nested;
 mod time_limits;
+mod verify;
 mod violations;

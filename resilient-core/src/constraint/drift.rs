@@ -1,7 +1,7 @@
 //! What was declared, compared with what the live schema has.
 
 use super::{
-    Catalogue, Constraint, ConstraintReport, Declaration, Drift, Finding, Rule, Table,
+    Catalogue, Constraint, ConstraintReport, Declaration, Drift, Finding, Reference, Rule, Table,
     matching::{Rank, Subject, says_the_same},
     names,
 };
@@ -41,15 +41,16 @@ pub fn compare(
             database,
             catalogue,
             table,
+            declarations,
         };
-        duplicates(&view, declarations, &mut report.findings);
+        duplicates(&view, &mut report.findings);
         for declaration in declarations {
             for rule in &declaration.rules {
                 report.findings.extend(view.check(declaration, rule));
             }
         }
         for live in table.constraints.iter().filter(|live| !live.primary) {
-            if !view.is_declared(declarations, live) {
+            if !view.is_declared(live) && !view.is_of_a_part(live) {
                 report.findings.push(undeclared(declarations[0], live));
             }
         }
@@ -61,13 +62,15 @@ fn missing_table(declaration: &Declaration, catalogue: &Catalogue) -> Finding {
     let elsewhere: Vec<&str> = catalogue
         .tables
         .iter()
-        .filter(|table| table.name == declaration.table)
+        .filter(|table| table.name.eq_ignore_ascii_case(&declaration.table))
         .filter_map(|table| table.schema.as_deref())
         .collect();
     let help = if elsewhere.is_empty() {
         "there is no such table; if it is in another database, add \
          `#[constraint(database = \"...\")]` with the name of that connection"
             .to_owned()
+    } else if declaration.schema_name().is_some() {
+        format!("it is in schema {}", elsewhere.join(", "))
     } else {
         format!(
             "the bare name means no table, but there is one in schema {}: add `schema_name`",
@@ -82,6 +85,8 @@ struct View<'a> {
     database: &'a str,
     catalogue: &'a Catalogue,
     table: &'a Table,
+    /// Those of this table.
+    declarations: &'a [&'a Declaration],
 }
 
 impl View<'_> {
@@ -100,16 +105,38 @@ impl View<'_> {
     }
 
     /// Whether a rule speaks of the constraint; also one that is mistaken about its columns.
-    fn is_declared(&self, declarations: &[&Declaration], live: &Constraint) -> bool {
-        declarations.iter().any(|declaration| {
-            let mut rules = declaration.rules.iter();
-            rules.any(|rule| {
-                let named = || match (&rule.name, &live.name) {
-                    (Some(wanted), Some(actual)) => names::same_name(wanted, actual),
-                    _ => false,
-                };
-                rule.kind == live.kind && (self.rank(declaration, rule, live).is_some() || named())
+    fn is_declared(&self, live: &Constraint) -> bool {
+        self.declarations.iter().any(|declaration| {
+            declaration.rules.iter().any(|rule| {
+                let ranked = || self.rank(declaration, rule, live).is_some();
+                rule.kind == live.kind && (is_named(rule, live) || ranked())
             })
+        })
+    }
+
+    /// Whether a rule gives this name; it is that rule's, and not another one's under a new name.
+    fn is_taken(&self, live: &Constraint) -> bool {
+        let mut rules = self.declarations.iter().flat_map(|d| &d.rules);
+        rules.any(|rule| rule.kind == live.kind && is_named(rule, live))
+    }
+
+    /// Whether it is a foreign key that PostgreSQL made for one partition of the parent, beside
+    /// the one to the whole.
+    fn is_of_a_part(&self, live: &Constraint) -> bool {
+        let Some(parent) = &live.references else {
+            return false;
+        };
+        let mut tables = self.catalogue.tables.iter();
+        let part = tables.find(|t| t.name == parent.table && t.schema == parent.schema);
+        let Some(whole) = part.and_then(|part| part.partition_of.as_ref()) else {
+            return false;
+        };
+        self.table.constraints.iter().any(|other| {
+            let to_whole = other
+                .references
+                .as_ref()
+                .is_some_and(|r| r.table == whole.table && r.schema == whole.schema);
+            to_whole && other.columns == live.columns
         })
     }
 
@@ -148,16 +175,16 @@ impl View<'_> {
 
     /// A `restrict` rule of a parent: somebody must reference it.
     fn check_references(&self, declaration: &Declaration, rule: &Rule) -> Option<Finding> {
+        if rule.by.is_none() && !rule.columns.is_empty() {
+            let help = "the table has no foreign key on these columns".to_owned();
+            return Some(Finding::of_rule(Drift::Missing, declaration, rule, help));
+        }
         let referenced = self.catalogue.tables.iter().any(|child| {
-            let by = rule.by.as_deref().is_none_or(|by| child.name == by);
+            let by = rule.by.as_deref();
+            let by = by.is_none_or(|by| child.name.eq_ignore_ascii_case(by));
             by && child.constraints.iter().any(|live| {
-                let name = match (&rule.name, &live.name) {
-                    (Some(wanted), Some(actual)) => names::same_name(wanted, actual),
-                    (Some(_), None) => false,
-                    (None, _) => true,
-                };
-                let parent = live.references.as_ref();
-                name && parent.is_some_and(|r| r.table.eq_ignore_ascii_case(&declaration.table))
+                let named = rule.name.is_none() || is_named(rule, live);
+                named && live.references.as_ref().is_some_and(|r| self.is_it(r))
             })
         });
         if referenced {
@@ -170,6 +197,11 @@ impl View<'_> {
         Some(Finding::of_rule(Drift::Missing, declaration, rule, help))
     }
 
+    fn is_it(&self, parent: &Reference) -> bool {
+        let schema = parent.schema.is_none() || parent.schema == self.table.schema;
+        schema && parent.table.eq_ignore_ascii_case(&self.table.name)
+    }
+
     fn check_constraint(&self, declaration: &Declaration, rule: &Rule) -> Option<Finding> {
         let same_kind = || {
             self.table
@@ -177,28 +209,23 @@ impl View<'_> {
                 .iter()
                 .filter(|live| live.kind == rule.kind)
         };
-        let is_named = |live: &&Constraint| match (&rule.name, &live.name) {
-            (Some(wanted), Some(actual)) => names::same_name(wanted, actual),
-            _ => false,
-        };
-        if let Some(live) = same_kind().find(is_named) {
-            if rule.columns.is_empty() || live.columns.is_empty() || same_columns(rule, live) {
-                return None;
-            }
+        let wrong_columns = |live: &Constraint| {
             let help = format!("{} is on ({})", title(live), live.columns.join(", "));
-            return Some(Finding::of_live(
-                Drift::WrongColumns,
-                declaration,
-                rule,
-                live,
-                help,
-            ));
+            Finding::of_live(Drift::WrongColumns, declaration, rule, live, help)
+        };
+        if let Some(live) = same_kind().find(|live| is_named(rule, live)) {
+            let unknown = rule.columns.is_empty() || live.columns.is_empty();
+            return (!unknown && !same_columns(rule, live)).then(|| wrong_columns(live));
         }
-        let ranked = |live: &&Constraint| self.rank(declaration, rule, live).is_some();
+        // A rule with a name of its own is not about what other rules name.
+        let ranked = |live: &&Constraint| {
+            let others = rule.name.is_some() && self.is_taken(live);
+            !others && self.rank(declaration, rule, live).is_some()
+        };
         if let Some(live) = same_kind().find(ranked) {
-            // One without a name of its own cannot have another one.
             return match (&rule.name, &live.name) {
-                (Some(_), Some(actual)) => {
+                // MySQL calls every primary key PRIMARY.
+                (Some(_), Some(actual)) if !live.primary => {
                     let help = format!("the schema calls it {actual:?}");
                     Some(Finding::of_live(
                         Drift::Renamed,
@@ -208,24 +235,18 @@ impl View<'_> {
                         help,
                     ))
                 }
+                // One without a name of its own cannot have another one.
                 _ => None,
             };
         }
         let columns: Vec<&str> = rule.columns().collect();
         let called_so = |live: &&Constraint| {
-            live.name.as_deref().is_some_and(|name| {
-                names::is_generated(name, rule.kind, &declaration.table, &columns)
-            })
+            let name = live.name.as_deref().unwrap_or_default();
+            names::is_generated(name, rule.kind, &declaration.table, &columns)
+                && !self.is_declared(live)
         };
         if let Some(live) = same_kind().find(called_so) {
-            let help = format!("{} is on ({})", title(live), live.columns.join(", "));
-            return Some(Finding::of_live(
-                Drift::WrongColumns,
-                declaration,
-                rule,
-                live,
-                help,
-            ));
+            return Some(wrong_columns(live));
         }
         let others: Vec<String> = same_kind().map(title).collect();
         let help = if others.is_empty() {
@@ -264,16 +285,28 @@ fn undeclared(declaration: &Declaration, live: &Constraint) -> Finding {
     }
 }
 
+fn is_named(rule: &Rule, live: &Constraint) -> bool {
+    match (&rule.name, &live.name) {
+        (Some(wanted), Some(actual)) => names::same_name(wanted, actual),
+        _ => false,
+    }
+}
+
 fn same_columns(rule: &Rule, live: &Constraint) -> bool {
     let mut wanted = rule.columns();
     rule.columns.len() == live.columns.len()
         && wanted.all(|w| live.columns.iter().any(|l| l.eq_ignore_ascii_case(w)))
 }
 
-/// Two declarations of one table that both speak of one constraint.
-fn duplicates(view: &View<'_>, declarations: &[&Declaration], findings: &mut Vec<Finding>) {
-    for (at, first) in declarations.iter().enumerate() {
-        for second in &declarations[at + 1..] {
+/// Two declarations of one table that both speak of one constraint, and neither of which is more
+/// exact about where the table is.
+fn duplicates(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let exact = |d: &Declaration| d.database_name().is_some() || d.schema_name().is_some();
+    for (at, first) in view.declarations.iter().enumerate() {
+        for second in &view.declarations[at + 1..] {
+            if exact(first) != exact(second) {
+                continue;
+            }
             for rule in &second.rules {
                 let Some(other) = first
                     .rules
@@ -325,3 +358,6 @@ fn title(live: &Constraint) -> String {
     let (name, columns) = (name.unwrap_or_default(), columns.unwrap_or_default());
     format!("{}{name}{columns}", live.kind)
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,3 +232,41 @@ fn restrict(query: &mut Query, which: Which<'_>, item: &Item) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_server_is_asked_for_what_it_has() {
+        let text = |abilities| query(Which::Schemas(&[]), abilities).sql;
+        let old = text(Abilities::default());
+        assert!(!old.contains("check_constraints") && !old.contains("i.expression"));
+        let mariadb = text(Abilities {
+            checks: true,
+            check_tables: true,
+            check_levels: true,
+            ..Abilities::default()
+        });
+        assert!(mariadb.contains("i.level = 'Column'") && !mariadb.contains("table_constraints"));
+        let mysql = text(Abilities {
+            parts: true,
+            checks: true,
+            ..Abilities::default()
+        });
+        assert!(mysql.contains("CAST(i.expression AS CHAR) AS expression"));
+        assert!(mysql.contains("JOIN information_schema.table_constraints t"));
+        assert!(
+            mysql.ends_with("WHERE t.constraint_type = 'CHECK' AND (t.table_schema = DATABASE())")
+        );
+    }
+
+    #[test]
+    fn names_are_values() {
+        let asked = [(Some("o'clock"), "a"), (None, "b")];
+        let query = query(Which::Tables(&asked), Abilities::default());
+        assert_eq!(query.values.len(), 5 * 3);
+        assert_eq!(query.sql.matches('?').count(), query.values.len());
+        assert!(!query.sql.contains("clock"));
+    }
+}
