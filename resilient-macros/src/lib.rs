@@ -61,7 +61,8 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Says what the constraints of an entity's table mean to people.
 ///
 /// On SeaORM's `Model`, in the classic format (`DeriveEntityModel`) and in the dense one
-/// (above or below `#[sea_orm::model]`). Nothing else is needed: wherever one of these constraints is violated, the error's `Violation` has these words.
+/// (above or below `#[sea_orm::model]`). Nothing else is needed: wherever one of these constraints
+/// is violated, the error's `Violation` has these words.
 /// (The crate of the entity must be linked, which it is once anything in it is used.)
 ///
 #[doc = include_str!("../doc/constraint_messages.md")]
