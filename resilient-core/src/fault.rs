@@ -326,6 +326,7 @@ pub(crate) struct Identity {
     /// Among the columns are expressions.
     pub(crate) expression: bool,
     pub(crate) referenced_table: Option<String>,
+    pub(crate) referenced_columns: Vec<String>,
     /// What only the adapter can know.
     pub(crate) database: Option<String>,
     pub(crate) visible: Option<bool>,
@@ -430,10 +431,16 @@ impl Fault {
         self
     }
 
-    /// Adds the table that a foreign key references.
+    /// Adds the table that a foreign key references, and the columns of it.
     #[must_use]
-    pub fn with_referenced_table(mut self, table: impl Into<String>) -> Self {
-        self.identity_mut().referenced_table = Some(table.into());
+    pub fn with_reference<C: Into<String>>(
+        mut self,
+        table: impl Into<String>,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Self {
+        let identity = self.identity_mut();
+        identity.referenced_table = Some(table.into());
+        identity.referenced_columns = columns.into_iter().map(Into::into).collect();
         self
     }
 
@@ -480,6 +487,12 @@ impl Fault {
     /// The table that a violated foreign key references, where that is known.
     pub fn referenced_table(&self) -> Option<&str> {
         self.identity.as_ref()?.referenced_table.as_deref()
+    }
+
+    /// The columns that a violated foreign key references; empty where they are not known.
+    pub fn referenced_columns(&self) -> &[String] {
+        let identity = self.identity.as_ref();
+        identity.map_or(&[], |i| &i.referenced_columns)
     }
 
     /// The name of the connection that a violation happened on, where that is known.

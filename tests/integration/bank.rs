@@ -2,6 +2,7 @@
 
 use resilient_sea_orm::{Builder, Locking, ResilientConnection, prelude::*};
 use sea_orm::{ConnectOptions, ConnectionTrait, Statement, TransactionTrait};
+pub use support::unique_name;
 use support::{Engine, TestDb};
 
 /// A database with accounts, and a connection to it.
@@ -132,13 +133,6 @@ pub fn always(engine: Engine, kind: FaultKind) -> Option<&'static str> {
 pub async fn without_hanging<T>(call: impl Future<Output = T>) -> T {
     let limit = std::time::Duration::from_secs(30);
     tokio::time::timeout(limit, call).await.expect("it hangs")
-}
-
-/// A connection name of one test alone, so that its counters are its own.
-pub fn unique_name() -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    format!("bank-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// One number, read outside of any scope.

@@ -35,4 +35,3 @@ mod swallowed;
 mod swallowed_nested;
 mod time_limits;
 mod verify;
-mod violations;

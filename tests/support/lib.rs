@@ -59,6 +59,13 @@ pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, 
     Database::connect(options).await
 }
 
+/// A connection name of one test alone, so that its counters are its own.
+pub fn unique_name() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("bank-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// Waits until a condition holds, asking every few milliseconds.
 ///
 /// # Errors

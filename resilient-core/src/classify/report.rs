@@ -180,6 +180,7 @@ impl<'a> ErrorReport<'a> {
                 None => identity.columns,
             },
             referenced_table: identity.referenced_table,
+            referenced_columns: identity.referenced_columns,
             ..fault::Identity::default()
         };
         Fault::reported(kind, self.observed(effect), identity)

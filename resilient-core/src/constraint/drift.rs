@@ -175,16 +175,18 @@ impl View<'_> {
 
     /// A `restrict` rule of a parent: somebody must reference it.
     fn check_references(&self, declaration: &Declaration, rule: &Rule) -> Option<Finding> {
-        if rule.by.is_none() && !rule.columns.is_empty() {
-            let help = "the table has no foreign key on these columns".to_owned();
-            return Some(Finding::of_rule(Drift::Missing, declaration, rule, help));
-        }
         let referenced = self.catalogue.tables.iter().any(|child| {
             let by = rule.by.as_deref();
             let by = by.is_none_or(|by| child.name.eq_ignore_ascii_case(by));
             by && child.constraints.iter().any(|live| {
                 let named = rule.name.is_none() || is_named(rule, live);
-                named && live.references.as_ref().is_some_and(|r| self.is_it(r))
+                let reference = live.references.as_ref().filter(|r| self.is_it(r));
+                let key = |reference: &Reference| {
+                    rule.by.is_some()
+                        || rule.columns.is_empty()
+                        || same_columns(rule, &reference.columns)
+                };
+                named && reference.is_some_and(key)
             })
         });
         if referenced {
@@ -192,6 +194,9 @@ impl View<'_> {
         }
         let help = match &rule.by {
             Some(by) => format!("no foreign key of {by:?} references this table"),
+            None if !rule.columns.is_empty() => {
+                "the table has no foreign key on these columns, and none references them".to_owned()
+            }
             None => "no foreign key references this table".to_owned(),
         };
         Some(Finding::of_rule(Drift::Missing, declaration, rule, help))
@@ -215,7 +220,7 @@ impl View<'_> {
         };
         if let Some(live) = same_kind().find(|live| is_named(rule, live)) {
             let unknown = rule.columns.is_empty() || live.columns.is_empty();
-            return (!unknown && !same_columns(rule, live)).then(|| wrong_columns(live));
+            return (!unknown && !same_columns(rule, &live.columns)).then(|| wrong_columns(live));
         }
         // A rule with a name of its own is not about what other rules name.
         let ranked = |live: &&Constraint| {
@@ -292,10 +297,10 @@ fn is_named(rule: &Rule, live: &Constraint) -> bool {
     }
 }
 
-fn same_columns(rule: &Rule, live: &Constraint) -> bool {
+fn same_columns(rule: &Rule, live: &[String]) -> bool {
     let mut wanted = rule.columns();
-    rule.columns.len() == live.columns.len()
-        && wanted.all(|w| live.columns.iter().any(|l| l.eq_ignore_ascii_case(w)))
+    rule.columns.len() == live.len()
+        && wanted.all(|w| live.iter().any(|l| l.eq_ignore_ascii_case(w)))
 }
 
 /// Two declarations of one table that both speak of one constraint, and neither of which is more

@@ -17,6 +17,7 @@ pub(super) struct Subject<'a> {
     /// The columns are those that an expression mentions.
     pub(super) expression: bool,
     pub(super) referenced_table: Option<&'a str>,
+    pub(super) referenced_columns: &'a [String],
 }
 
 /// How surely a rule is about a constraint; the surest wins.
@@ -54,6 +55,7 @@ impl<'a> Subject<'a> {
             columns,
             expression,
             referenced_table: fault.referenced_table(),
+            referenced_columns: fault.referenced_columns(),
         }
     }
 
@@ -74,6 +76,10 @@ impl<'a> Subject<'a> {
             columns: &constraint.columns,
             expression: constraint.expression,
             referenced_table: constraint.references.as_ref().map(|r| r.table.as_str()),
+            referenced_columns: constraint
+                .references
+                .as_ref()
+                .map_or(&[], |reference| &reference.columns),
         }
     }
 
@@ -129,8 +135,7 @@ impl<'a> Subject<'a> {
         if columns.is_empty() {
             return None;
         }
-        let same = columns.len() == self.columns.len()
-            && columns.iter().all(|c| self.columns.iter().any(|x| x == c));
+        let same = same_columns(&columns, self.columns);
         let generated = || {
             self.name.is_some_and(|name| {
                 names::is_generated(name, rule.kind, &declaration.table, &columns)
@@ -160,11 +165,20 @@ impl<'a> Subject<'a> {
         match &rule.by {
             _ if named => Some(Rank::Name),
             Some(by) => (self.table == Some(&**by)).then_some(Rank::ReferenceBy),
-            // It is about a foreign key of its own table, or one of another name.
-            None if rule.name.is_some() || !rule.columns.is_empty() => None,
-            None => Some(Rank::AnyReference),
+            None if rule.name.is_some() => None,
+            // A key that is referenced, else a foreign key of the table itself.
+            None => {
+                let columns: Vec<&str> = rule.columns().collect();
+                let key = columns.is_empty() || same_columns(&columns, self.referenced_columns);
+                key.then_some(Rank::AnyReference)
+            }
         }
     }
+}
+
+/// The same columns, in any order.
+fn same_columns(wanted: &[&str], actual: &[String]) -> bool {
+    wanted.len() == actual.len() && wanted.iter().all(|w| actual.iter().any(|a| a == w))
 }
 
 /// The rule for a violated constraint. None where two declarations that say different things are
@@ -225,7 +239,7 @@ mod tests {
             .with_constraint(Some("orders_user_id_fkey"))
             .with_table(None::<String>, "orders")
             .with_columns(["user_id"])
-            .with_referenced_table("users");
+            .with_reference("users", ["id"]);
         let subject = Subject::violated(&fault, ConstraintKind::Restrict, fault.columns(), false);
         rule_for(&subject, &[Declaration::of("users").rule(rule)]).is_some()
     }

@@ -129,7 +129,7 @@ async fn keys_of_sqlite(engine: Engine) -> TestResult {
     assert_eq!(
         shown(&schema.table("c").await),
         [
-            "foreign_key - (p) -> p ()",
+            "foreign_key - (p) -> p (id)",
             "unique b_key (b)",
             "unique c_pk (id) primary"
         ]

@@ -88,7 +88,7 @@ async fn keys_are_found_by_their_error(engine: Engine) -> TestResult {
     );
     assert_eq!(
         schema
-            .violated(ConstraintKind::ForeignKey, "DELETE FROM p")
+            .violated(ConstraintKind::Restrict, "DELETE FROM p")
             .await,
         ["p"]
     );
@@ -132,7 +132,7 @@ async fn partitions_are_found_by_their_error(engine: Engine) -> TestResult {
             "INSERT INTO c VALUES (2, 2)",
             "t_id",
         ),
-        (ConstraintKind::ForeignKey, "DELETE FROM t", "t_id"),
+        (ConstraintKind::Restrict, "DELETE FROM t", "t_id"),
     ] {
         assert_eq!(schema.violated(kind, sql).await, [column], "{sql}");
     }

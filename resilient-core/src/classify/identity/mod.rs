@@ -24,6 +24,7 @@ pub(super) struct Identity {
     /// Among the columns are expressions.
     pub(super) expression: bool,
     pub(super) referenced_table: Option<String>,
+    pub(super) referenced_columns: Vec<String>,
 }
 
 /// Which side of a foreign key was written to.

@@ -129,15 +129,27 @@ fn foreign_key(text: &str) -> Identity {
         return identity;
     };
     identity.constraint = Some(constraint);
-    let mut rest = rest.strip_prefix(" FOREIGN KEY (").unwrap_or_default();
-    while let Some((column, tail)) = backquoted(rest) {
-        identity.columns.push(column);
-        if let Some(parent) = tail.strip_prefix(") REFERENCES ") {
-            identity.referenced_table = path(parent).1;
-        }
-        rest = tail.strip_prefix(", ").unwrap_or_default();
+    let (columns, rest) = names(rest.strip_prefix(" FOREIGN KEY (").unwrap_or_default());
+    identity.columns = columns;
+    if let Some(parent) = rest.strip_prefix(") REFERENCES ") {
+        let (_, table, rest) = path(parent);
+        identity.referenced_table = table;
+        identity.referenced_columns = names(rest.strip_prefix(" (").unwrap_or_default()).0;
     }
     identity
+}
+
+/// `` `a`, `b` `` at the beginning, and what follows it.
+fn names(text: &str) -> (Vec<String>, &str) {
+    let (mut names, mut rest) = (Vec::new(), text);
+    while let Some((name, tail)) = backquoted(rest) {
+        names.push(name);
+        match tail.strip_prefix(", ") {
+            Some(more) => rest = more,
+            None => return (names, tail),
+        }
+    }
+    (names, rest)
 }
 
 /// `MariaDB`'s ``CONSTRAINT `name` failed for `db`.`table` ``, in any language. The check of a

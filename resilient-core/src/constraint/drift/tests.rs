@@ -305,7 +305,9 @@ fn restrict() {
     // That posts reference users is not about users' own columns.
     assert_eq!(
         of(all(), Rule::restrict(["team_id"])),
-        ["users: missing: restrict (team_id): the table has no foreign key on these columns"]
+        [
+            "users: missing: restrict (team_id): the table has no foreign key on these columns, and none references them"
+        ]
     );
     let own = table("users", vec![key("fk", &["team_id"], "team")]);
     let own = of(vec![own], Rule::restrict(["team_id"]));

@@ -134,7 +134,7 @@ fn restrict_is_said_by_the_child_or_the_parent() {
             table,
             &["team_id"],
         )
-        .with_referenced_table("teams")
+        .with_reference("teams", ["id"])
     };
     let child = Declaration::of("users").rule(Rule::restrict(["team_id"]).code("child"));
     let parent = Declaration::of("teams").rule(Rule::restrict([""; 0]).code("parent"));
@@ -148,6 +148,8 @@ fn restrict_is_said_by_the_child_or_the_parent() {
     let from_users = restrict("users");
     assert_eq!(found(&from_users, &[parent.clone()]), Some("parent"));
     assert_eq!(found(&from_users, &[field]), Some("field"));
+    let other = Declaration::of("teams").rule(Rule::restrict(["owner_id"]).code("other"));
+    assert_eq!(found(&from_users, &[other]), None);
     assert_eq!(
         found(&from_users, &[parent.clone(), child.clone()]),
         Some("child")

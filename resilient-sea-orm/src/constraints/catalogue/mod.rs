@@ -8,6 +8,8 @@ mod sqlite;
 #[cfg(all(test, feature = "sqlx-sqlite"))]
 mod tests;
 
+use std::collections::HashMap;
+
 use resilient_core::constraint::Catalogue;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
@@ -31,11 +33,38 @@ pub(crate) async fn load(db: &impl ConnectionTrait, which: Which<'_>) -> Result<
     match db.get_database_backend() {
         DbBackend::Postgres => postgres::load(db, which).await,
         DbBackend::MySql => mysql::load(db, which).await,
-        DbBackend::Sqlite => sqlite::load(db, which).await,
+        DbBackend::Sqlite => sqlite::load(db, which).await.map(with_primary_keys),
         other => Err(DbErr::Custom(format!(
             "the constraints of {other:?} cannot be read"
         ))),
     }
+}
+
+/// Foreign keys that do not say which columns they reference mean the primary key.
+fn with_primary_keys(mut catalogue: Catalogue) -> Catalogue {
+    let keys: HashMap<String, Vec<String>> = catalogue
+        .tables
+        .iter()
+        .filter_map(|table| {
+            let key = table.constraints.iter().find(|c| c.primary)?;
+            Some((table.name.to_ascii_lowercase(), key.columns.clone()))
+        })
+        .collect();
+    for table in &mut catalogue.tables {
+        for parent in table
+            .constraints
+            .iter_mut()
+            .filter_map(|c| c.references.as_mut())
+        {
+            if let (true, Some(key)) = (
+                parent.columns.is_empty(),
+                keys.get(&parent.table.to_ascii_lowercase()),
+            ) {
+                parent.columns.clone_from(key);
+            }
+        }
+    }
+    catalogue
 }
 
 /// A query that grows together with its values.

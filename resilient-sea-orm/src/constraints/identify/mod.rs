@@ -117,7 +117,7 @@ fn with_constraint(fault: Fault, table: &Table, constraint: &Constraint) -> Faul
         .with_visibility(table.visible)
         .with_constraint(constraint.name.as_deref());
     let fault = match &constraint.references {
-        Some(parent) => fault.with_referenced_table(&parent.table),
+        Some(parent) => fault.with_reference(&parent.table, &parent.columns),
         None => fault,
     };
     if constraint.expression {
