@@ -9,6 +9,7 @@
 
 mod breaking;
 mod entities;
+mod long_names;
 mod making;
 
 use breaking::{BREAKS, Break, fill};
