@@ -1,0 +1,3 @@
+//! How a database is doing, and why: reports and the logic behind them. Adapters feed them.
+
+pub mod deadlocks;
