@@ -5,6 +5,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use crate::{
     Failure, IsolationLevel,
     failure::DriverError,
+    health::{deadlocks::DeadlockBook, sessions::SessionRegistry},
     metrics::ConnectionMetrics,
     policy::{Budget, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
@@ -88,6 +89,11 @@ pub trait Session: fmt::Debug + Send + 'static {
         steps: &[Control],
     ) -> impl Future<Output = Result<(), DriverError>> + Send;
 
+    /// Its process or thread on the server, where the driver can tell without asking.
+    fn server_pid(&self) -> Option<u64> {
+        None
+    }
+
     /// Gives the session back without waiting. Must work in a destructor.
     fn dispose(self, how: Disposal);
 }
@@ -135,6 +141,8 @@ pub struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
+    pub(crate) sessions: SessionRegistry,
+    pub(crate) deadlocks: DeadlockBook,
 }
 
 /// How long one exchange with the server may take before it counts as lost.
@@ -177,6 +185,8 @@ impl Context {
             limits: WireLimits::default(),
             clock: Arc::new(TokioClock),
             random: Arc::new(ThreadRandom),
+            sessions: SessionRegistry::default(),
+            deadlocks: DeadlockBook::default(),
         }
     }
 
@@ -248,6 +258,21 @@ impl Context {
     /// The wire limits.
     pub fn limits(&self) -> WireLimits {
         self.limits
+    }
+
+    /// The transactions that are open.
+    pub fn sessions(&self) -> &SessionRegistry {
+        &self.sessions
+    }
+
+    /// The deadlocks so far.
+    pub fn deadlocks(&self) -> &DeadlockBook {
+        &self.deadlocks
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// The database's counters.

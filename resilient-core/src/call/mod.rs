@@ -160,7 +160,7 @@ impl<D: Database> Call<D> {
             return Err(timeout(Reason::Deadline));
         }
         Ok(match self.mode.as_ref().map_err(Clone::clone)? {
-            Mode::Root => Work::Own(Scope::root(
+            Mode::Root => Work::Own(Scope::root_of(
                 &self.db,
                 BeginOptions {
                     isolation: self.options.isolation,
@@ -168,6 +168,7 @@ impl<D: Database> Call<D> {
                     locking: self.db.context().locking,
                     time_left: self.limit(now).map(|(limit, _)| limit),
                 },
+                Some(self.method.name()),
             )),
             Mode::Nested(outer) => Work::Own(outer.nested(Holder::Call)?),
             Mode::Joined(scope) => Work::Joined(scope.clone()),

@@ -1,3 +1,4 @@
 //! How a database is doing, and why: reports and the logic behind them. Adapters feed them.
 
 pub mod deadlocks;
+pub mod sessions;

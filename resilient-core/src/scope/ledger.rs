@@ -1,7 +1,7 @@
 //! The books of one transaction: which scopes are open, which savepoints exist on the server,
 //! what is lost. Pure state, no I/O; [`Transaction`](super::Transaction) acts on it.
 
-use crate::{Effect, Failure, driver::Control};
+use crate::{Effect, Failure, driver::Control, health::sessions::Ticket};
 
 /// A scope within its transaction. The root is [`ScopeId::ROOT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub(crate) struct Ledger {
     pub(crate) streaming: bool,
     /// COMMIT was sent and its answer is outstanding.
     pub(crate) committing: bool,
+    /// Its place among the open transactions.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Ledger {
@@ -111,6 +113,7 @@ impl Ledger {
             untrusted: false,
             streaming: false,
             committing: false,
+            ticket: None,
         }
     }
 

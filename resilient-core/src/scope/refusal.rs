@@ -2,13 +2,24 @@
 
 use std::time::Duration;
 
-use crate::{Outcome, failure::Failure};
+use crate::{FaultKind, Outcome, failure::Failure};
 
 pub(super) fn ended() -> Failure {
     Failure::misuse(
         "this scope has already ended: a handle or spawned task outlived the method that opened \
          its transaction; await it inside the method",
     )
+}
+
+/// Not retried: what took too long once will most likely do so again.
+pub(super) fn expired(method: Option<&str>, age: Duration, limit: Duration) -> Failure {
+    Failure::misuse(format!(
+        "the transaction of {} was open for {age:.0?}, longer than the session timeout of \
+         {limit:.0?}, and was rolled back: make it shorter, refresh it, or raise the timeout",
+        method.unwrap_or("begin()"),
+    ))
+    .of_kind(FaultKind::SessionExpired)
+    .with_outcome(Outcome::RolledBack)
 }
 
 pub(super) fn open_handle() -> Failure {

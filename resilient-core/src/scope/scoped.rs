@@ -27,8 +27,17 @@ impl<D: Database> Clone for Scope<D> {
 impl<D: Database> Scope<D> {
     /// Opens a transaction. Nothing is sent until its first statement.
     pub fn root(db: &Arc<D>, options: BeginOptions) -> Self {
+        Self::root_of(db, options, None)
+    }
+
+    /// The same for a method's call.
+    pub(crate) fn root_of(
+        db: &Arc<D>,
+        options: BeginOptions,
+        method: Option<&'static str>,
+    ) -> Self {
         Self {
-            transaction: Transaction::new(Arc::clone(db), options),
+            transaction: Transaction::new(Arc::clone(db), options, method),
             id: ScopeId::ROOT,
         }
     }
@@ -174,6 +183,12 @@ impl<D: Database> Scope<D> {
         } else {
             self.transaction.abandon(self.id);
         }
+    }
+
+    /// Says that its transaction is meant to be open for long: the age after which it would be
+    /// ended begins anew.
+    pub fn refresh(&self) {
+        self.transaction.refresh();
     }
 
     /// Marks the scope as unable to commit.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::Poll,
     time::Duration,
 };
@@ -21,6 +21,7 @@ use crate::{
     Effect, Fault, FaultSet, Outcome,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
+    health::sessions::End,
     metrics::ConnectionMetrics,
 };
 
@@ -32,6 +33,8 @@ const HANDLE_WAIT: Duration = Duration::from_secs(5);
 pub struct Transaction<D: Database> {
     db: Arc<D>,
     options: BeginOptions,
+    /// Whose it is; `None` for one of `begin()`.
+    method: Option<&'static str>,
     ledger: Mutex<Ledger>,
     wire: Arc<AsyncMutex<Option<D::Session>>>,
     pub(super) turns: Notify,
@@ -39,10 +42,15 @@ pub struct Transaction<D: Database> {
 
 impl<D: Database> Transaction<D> {
     /// A transaction that has sent nothing yet.
-    pub(crate) fn new(db: Arc<D>, options: BeginOptions) -> Arc<Self> {
+    pub(crate) fn new(
+        db: Arc<D>,
+        options: BeginOptions,
+        method: Option<&'static str>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             db,
             options,
+            method,
             ledger: Mutex::new(Ledger::new()),
             wire: Arc::new(AsyncMutex::new(None)),
             turns: Notify::new(),
@@ -56,6 +64,31 @@ impl<D: Database> Transaction<D> {
 
     pub(super) fn metrics(&self) -> &ConnectionMetrics {
         self.db.context().metrics()
+    }
+
+    /// The transaction has begun: it can be seen from now on.
+    pub(super) fn register(self: &Arc<Self>, server_pid: Option<u64>) {
+        let context = self.db.context();
+        let owner: Weak<dyn End> = Arc::downgrade(self) as Weak<dyn End>;
+        let now = context.clock.now();
+        let ticket = context.sessions.enter(self.method, server_pid, now, owner);
+        self.ledger().ticket = Some(ticket);
+    }
+
+    /// A statement of it has ended.
+    pub(super) fn used(&self) {
+        let now = self.db.context().clock.now();
+        if let Some(ticket) = &self.ledger().ticket {
+            ticket.used(now);
+        }
+    }
+
+    /// Its owner says that it is meant to be open for long.
+    pub(crate) fn refresh(&self) {
+        let now = self.db.context().clock.now();
+        if let Some(ticket) = &self.ledger().ticket {
+            ticket.refresh(now);
+        }
     }
 
     /// How the transaction began, or will.
@@ -359,11 +392,37 @@ impl<D: Database> Transaction<D> {
 
     pub(super) fn finish(&self, session: Option<D::Session>, how: Disposal) {
         if let Some(session) = session {
+            // Out of the books before the session is somebody else's.
+            let ticket = self.ledger().ticket.take();
+            drop(ticket);
             if how == Disposal::Discard {
                 self.metrics().discarded.add(1);
             }
             session.dispose(how);
         }
+    }
+}
+
+impl<D: Database> End for Transaction<D> {
+    fn end(&self, age: Duration, limit: Duration) {
+        self.ledger()
+            .doom_root(refusal::expired(self.method, age, limit));
+        // A COMMIT that is under way decides by itself.
+        if self.ledger().committing {
+            return;
+        }
+        // Between statements its locks are given up at once; a statement under way ends first.
+        if let Ok(mut session) = self.wire.try_lock() {
+            let how = self.disposal();
+            let mut ledger = self.ledger();
+            if ledger.stage == Stage::Open {
+                self.metrics().rolled_back.add(1);
+            }
+            ledger.stage = Stage::Ended;
+            drop(ledger);
+            self.finish(session.take(), how);
+        }
+        self.turns.notify_waiters();
     }
 }
 

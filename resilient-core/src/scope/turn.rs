@@ -91,6 +91,8 @@ impl<D: Database> Turn<D> {
                 };
                 if begins {
                     transaction.metrics().begun.add(1);
+                    let session = self.session.as_ref().and_then(|slot| slot.as_ref());
+                    transaction.register(session.and_then(Session::server_pid));
                 }
                 transaction.metrics().savepoints.add(made);
                 Ok(())
@@ -187,12 +189,14 @@ impl<D: Database> Turn<D> {
     /// The statement did well.
     pub fn succeeded(mut self) {
         self.on_wire = false;
+        self.transaction.used();
         self.transaction.ledger().succeeded(self.scope);
     }
 
     /// The statement failed. The scope, or all of the transaction, may be lost with it.
     pub fn failed(mut self, error: DriverError) {
         self.on_wire = false;
+        self.transaction.used();
         let mut ledger = self.transaction.ledger();
         // A stale plan stays in the session's cache.
         ledger.untrusted |=

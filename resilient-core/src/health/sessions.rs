@@ -1,0 +1,311 @@
+//! [`SessionRegistry`]: the transactions that are open, whose they are, and for how long.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use strum::{Display, IntoStaticStr};
+
+/// How long a transaction may be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionLimits {
+    /// When it is ended; 1800 s by default.
+    pub timeout: Duration,
+    /// When its owner is warned; 80 % of the timeout by default.
+    pub warn_after: Duration,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self::of(Duration::from_mins(30))
+    }
+}
+
+impl SessionLimits {
+    /// Ended after `timeout`, warned at 80 % of it.
+    pub fn of(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            warn_after: timeout.mul_f64(0.8),
+        }
+    }
+}
+
+/// An open transaction.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Distinguishes it from the others of its database.
+    pub id: u64,
+    /// The method that opened it; `None` for one of `begin()`.
+    pub method: Option<&'static str>,
+    /// Its process or thread on the server, where the driver tells.
+    pub server_pid: Option<u64>,
+    /// Seconds since BEGIN, or since it was refreshed.
+    pub age_seconds: f64,
+    /// Seconds since its last statement ended.
+    pub idle_seconds: f64,
+    /// Statements so far.
+    pub statements: u64,
+}
+
+/// What became of a transaction that was open for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, Serialize)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Overdue {
+    /// It will be ended soon; said once.
+    Warned,
+    /// It was rolled back, and its next statement says why.
+    Ended,
+}
+
+/// What can end a transaction from outside.
+pub(crate) trait End: Send + Sync {
+    fn end(&self, age: Duration, limit: Duration);
+}
+
+/// An entry of the registry. Dropping it takes it out.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    entry: Arc<Entry>,
+    registry: Arc<Open>,
+}
+
+struct Entry {
+    id: u64,
+    method: Option<&'static str>,
+    server_pid: Option<u64>,
+    opened: Instant,
+    /// Milliseconds after `opened`.
+    refreshed: AtomicU64,
+    used: AtomicU64,
+    statements: AtomicU64,
+    warned: AtomicBool,
+    owner: Weak<dyn End>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+type Open = Mutex<BTreeMap<u64, Arc<Entry>>>;
+
+/// The open transactions of one database.
+#[derive(Debug, Default)]
+pub struct SessionRegistry {
+    open: Arc<Open>,
+    next: AtomicU64,
+    warned: AtomicU64,
+    ended: AtomicU64,
+}
+
+fn locked(open: &Open) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Entry>>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SessionRegistry {
+    /// Enters a transaction that has begun.
+    pub(crate) fn enter(
+        &self,
+        method: Option<&'static str>,
+        server_pid: Option<u64>,
+        now: Instant,
+        owner: Weak<dyn End>,
+    ) -> Ticket {
+        let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let entry = Arc::new(Entry {
+            id,
+            method,
+            server_pid,
+            opened: now,
+            refreshed: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            statements: AtomicU64::new(0),
+            warned: AtomicBool::new(false),
+            owner,
+        });
+        locked(&self.open).insert(id, Arc::clone(&entry));
+        Ticket {
+            entry,
+            registry: Arc::clone(&self.open),
+        }
+    }
+
+    /// The open transactions, the oldest first.
+    pub fn sessions(&self, now: Instant) -> Vec<SessionInfo> {
+        let open = locked(&self.open);
+        open.values().map(|entry| entry.info(now)).collect()
+    }
+
+    /// The method whose transaction has a process on the server.
+    pub fn method_of(&self, server_pid: u64) -> Option<&'static str> {
+        let open = locked(&self.open);
+        let mut entries = open.values();
+        entries
+            .find(|entry| entry.server_pid == Some(server_pid))?
+            .method
+    }
+
+    /// How many were warned of, and ended, so far.
+    pub fn overdue(&self) -> (u64, u64) {
+        (
+            self.warned.load(Ordering::Relaxed),
+            self.ended.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Warns of transactions that are open for long, once each, and ends those that are for too
+    /// long: what they wrote is rolled back, at once if no statement is under way, and their next
+    /// statement fails with `session_expired`.
+    pub fn sweep(&self, now: Instant, limits: SessionLimits) -> Vec<(SessionInfo, Overdue)> {
+        // Ending one takes it out, which takes the lock.
+        let entries: Vec<Arc<Entry>> = locked(&self.open).values().cloned().collect();
+        let mut found = Vec::new();
+        for entry in entries {
+            let age = entry.age(now);
+            if age >= limits.timeout {
+                let info = entry.info(now);
+                let Some(owner) = entry.owner.upgrade() else {
+                    continue;
+                };
+                tracing::warn!(
+                    target: "resilient",
+                    method = entry.method.unwrap_or("begin()"),
+                    server_pid = entry.server_pid,
+                    age_seconds = info.age_seconds,
+                    "a transaction was open for too long and is rolled back",
+                );
+                owner.end(age, limits.timeout);
+                locked(&self.open).remove(&entry.id);
+                self.ended.fetch_add(1, Ordering::Relaxed);
+                found.push((info, Overdue::Ended));
+            } else if age >= limits.warn_after && !entry.warned.swap(true, Ordering::Relaxed) {
+                let info = entry.info(now);
+                tracing::warn!(
+                    target: "resilient",
+                    method = entry.method.unwrap_or("begin()"),
+                    server_pid = entry.server_pid,
+                    age_seconds = info.age_seconds,
+                    timeout_seconds = limits.timeout.as_secs_f64(),
+                    "a transaction is open for long and will be ended",
+                );
+                self.warned.fetch_add(1, Ordering::Relaxed);
+                found.push((info, Overdue::Warned));
+            }
+        }
+        found
+    }
+}
+
+impl Entry {
+    fn age(&self, now: Instant) -> Duration {
+        let refreshed = Duration::from_millis(self.refreshed.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.opened + refreshed)
+    }
+
+    fn info(&self, now: Instant) -> SessionInfo {
+        let used = Duration::from_millis(self.used.load(Ordering::Relaxed));
+        let idle = now.saturating_duration_since(self.opened + used);
+        SessionInfo {
+            id: self.id,
+            method: self.method,
+            server_pid: self.server_pid,
+            age_seconds: self.age(now).as_secs_f64(),
+            idle_seconds: idle.as_secs_f64(),
+            statements: self.statements.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Ticket {
+    fn since_opened(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.entry.opened);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A statement has ended.
+    pub(crate) fn used(&self, now: Instant) {
+        self.entry.statements.fetch_add(1, Ordering::Relaxed);
+        self.entry
+            .used
+            .store(self.since_opened(now), Ordering::Relaxed);
+    }
+
+    /// Its owner says that it is meant to be open for so long: its age begins anew.
+    pub(crate) fn refresh(&self, now: Instant) {
+        self.entry
+            .refreshed
+            .store(self.since_opened(now), Ordering::Relaxed);
+        self.entry.warned.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        locked(&self.registry).remove(&self.entry.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Owner(Mutex<Vec<Duration>>);
+
+    impl End for Owner {
+        fn end(&self, age: Duration, _: Duration) {
+            self.0.lock().unwrap().push(age);
+        }
+    }
+
+    #[test]
+    fn warned_once_refreshed_and_ended() {
+        let registry = SessionRegistry::default();
+        let owner = Arc::new(Owner(Mutex::default()));
+        let weak: Weak<dyn End> = Arc::downgrade(&owner) as Weak<dyn End>;
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let ticket = registry.enter(Some("A::slow"), Some(7), start, weak.clone());
+        let other = registry.enter(None, None, at(95), weak);
+        let limits = SessionLimits::of(Duration::from_secs(100));
+        assert!(registry.sweep(at(79), limits).is_empty());
+        let warned = registry.sweep(at(80), limits);
+        assert_eq!(warned.len(), 1);
+        assert_eq!(
+            (warned[0].0.method, warned[0].1),
+            (Some("A::slow"), Overdue::Warned)
+        );
+        assert!(registry.sweep(at(90), limits).is_empty());
+        ticket.used(at(90));
+        ticket.refresh(at(90));
+        assert!(registry.sweep(at(101), limits).is_empty());
+        assert_eq!(registry.method_of(7), Some("A::slow"));
+        let info = &registry.sessions(at(101))[0];
+        assert_eq!(
+            (info.age_seconds, info.idle_seconds, info.statements),
+            (11.0, 11.0, 1)
+        );
+        drop(other);
+        let ended = registry.sweep(at(190), limits);
+        assert_eq!(ended[0].1, Overdue::Ended);
+        assert_eq!(*owner.0.lock().unwrap(), [Duration::from_secs(100)]);
+        assert!(registry.sessions(at(190)).is_empty());
+        assert_eq!(registry.method_of(7), None);
+        assert_eq!(registry.overdue(), (1, 1));
+        drop(ticket);
+    }
+}
