@@ -1,0 +1,110 @@
+//! A catalogue that does not answer: the error is the one it was, and it comes soon.
+
+use std::time::{Duration, Instant};
+
+use resilient_sea_orm::{Builder, Outcome};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use support::{Engine, Server, TestDb, TestResult};
+
+use super::lab::{Lab, shown};
+use crate::bank::without_hanging;
+
+const TABLE: [&str; 3] = [
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)",
+    "CREATE UNIQUE INDEX uq ON t (a)",
+    "INSERT INTO t VALUES (1, 1)",
+];
+
+/// On a server of its own: nobody else could connect meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_catalogue_is_not_waited_for_on_postgres() -> TestResult {
+    let server = Server::start_private(Engine::Postgres, &[])?;
+    let lab = Lab::on(TestDb::on(&server).await?, Builder::default(), 4).await;
+    lab.run(&TABLE).await;
+    // All that the statements need of the catalogue is in the sessions' caches.
+    let warm = lab.statement("INSERT INTO t VALUES (2, 2)", vec![]);
+    lab.db.execute_raw(warm).await?;
+    let blocker = lab.test.connect(1).await?;
+    let lock = blocker.begin().await?;
+    lock.execute_unprepared("LOCK TABLE pg_catalog.pg_class IN ACCESS EXCLUSIVE MODE")
+        .await?;
+    let start = Instant::now();
+    let statement = lab.statement("INSERT INTO t VALUES (3, 1)", vec![]);
+    let error = without_hanging(lab.inside(&[], &statement)).await;
+    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(
+        shown(error.violation().expect("a violation")),
+        "unique t.uq(a)"
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
+    let error = without_hanging(lab.db.execute_unprepared("INSERT INTO t VALUES (3, 1)")).await;
+    let said = resilient_sea_orm::violation(&error.unwrap_err()).expect("a violation");
+    assert_eq!(shown(&said), "unique t.uq(a)");
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        start.elapsed()
+    );
+    lock.rollback().await?;
+    assert_eq!(lab.counted_in_all(), 2);
+    assert_eq!(
+        lab.refused("INSERT INTO t VALUES (3, 1)").await,
+        "unique t.uq(a)"
+    );
+    Ok(())
+}
+
+/// The metadata of the statement's table is locked as soon as the statement has failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locked_metadata_is_not_waited_for_on_mariadb() -> TestResult {
+    let lab = Lab::new(
+        Engine::MariaDb,
+        &[
+            &TABLE[..],
+            &[
+                "CREATE TABLE locked (id INT PRIMARY KEY, a INT, UNIQUE KEY uq_locked (a))",
+                "CREATE VIEW v AS SELECT id, a FROM t",
+            ],
+        ]
+        .concat(),
+    )
+    .await;
+    // A rename that waits for a reader holds up everybody who asks for the name after it.
+    let reader = lab.test.connect(1).await?;
+    let reading = reader.begin().await?;
+    reading.execute_unprepared("SELECT * FROM locked").await?;
+    let renaming = lab.test.connect(1).await?;
+    let rename = tokio::spawn(async move {
+        renaming
+            .execute_unprepared("ALTER TABLE locked ADD COLUMN z INT, ALGORITHM = COPY")
+            .await
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let start = Instant::now();
+    for sql in ["INSERT INTO v VALUES (2, 1)", "INSERT INTO t VALUES (2, 1)"] {
+        let error = without_hanging(lab.db.execute_unprepared(sql))
+            .await
+            .unwrap_err();
+        let said = resilient_sea_orm::violation(&error).expect("a violation");
+        assert_eq!(said.constraint(), Some("uq"));
+        let error = without_hanging(lab.inside(&[], &lab.statement(sql, vec![]))).await;
+        assert_eq!(
+            error.violation().expect("a violation").constraint(),
+            Some("uq")
+        );
+        assert_eq!(error.outcome(), Outcome::RolledBack);
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+    reading.rollback().await?;
+    rename.await??;
+    assert_eq!(lab.counted_in_all(), 4);
+    Ok(())
+}
