@@ -46,15 +46,20 @@ async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
     let limit = pool.context.limits().statement;
     let result = limited(limit, through(&pool.connection, request)).await;
     match &result {
-        Ok(_) => pool.schema.note(request.text()),
-        Err(error) => {
-            if let Some(fault) = extract::fault(error) {
-                let schema = &pool.schema;
-                constraints::identify(schema, None, Some(request), error, fault, limit).await;
-            }
+        Ok(_) => {
+            pool.schema.note(request.text());
         }
+        Err(error) => named_on_pool(pool, request, error).await,
     }
     result
+}
+
+/// Names what a statement outside of any transaction violated.
+pub(crate) async fn named_on_pool(pool: &Pool, request: Request<'_>, error: &DbErr) {
+    if let Some(fault) = extract::fault(error) {
+        let limit = pool.context.limits().statement;
+        constraints::identify(&pool.schema, None, Some(request), error, fault, limit).await;
+    }
 }
 
 /// In a transaction of the framework.
@@ -68,7 +73,7 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let session = turn.session().map_err(Error::from)?;
     let result = limited(limit, session.send(request)).await;
     if result.is_ok() {
-        session.schema.note(request.text());
+        session.note(request.text());
     }
     booked(turn, limit, request, result).await
 }

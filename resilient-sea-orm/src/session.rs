@@ -69,6 +69,8 @@ pub struct Session {
     pub(crate) wire: Wire,
     restore: Restore,
     pub(crate) schema: Arc<Schema>,
+    /// The transaction has changed the schema, which others do not see before it commits.
+    pub(crate) changed_schema: bool,
 }
 
 #[derive(Debug)]
@@ -92,7 +94,13 @@ impl Session {
             wire,
             restore: Restore::default(),
             schema: Arc::clone(schema),
+            changed_schema: false,
         }
+    }
+
+    /// A statement has done well; if it changed the schema, what was read of it is forgotten.
+    pub(crate) fn note(&mut self, sql: &str) {
+        self.changed_schema |= self.schema.note(sql);
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -423,7 +431,14 @@ impl resilient_core::driver::Session for Session {
         match result {
             // A deferred constraint.
             Err(error) if steps == [Control::Commit] => Err(self.diagnose_commit(error).await),
-            result => result,
+            Ok(()) => {
+                // Until now, others have read the schema as it was before.
+                if self.changed_schema && matches!(steps, [.., Control::Commit]) {
+                    self.schema.forget();
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
     }
 

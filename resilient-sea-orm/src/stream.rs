@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,7 +14,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamT
 
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice,
-    connection_trait::{booked, misuse},
+    connection_trait::{booked, misuse, named_on_pool},
     keywords,
     pool::Pool,
     session::{Request, Session, Wire, limited},
@@ -149,8 +150,17 @@ impl StreamTrait for ResilientConnection {
                             call.writing();
                         }
                     }
-                    let rows = self.pool.connection.stream_raw(stmt).await?;
-                    Ok(ResilientStream(rows.boxed()))
+                    let rows = self.pool.connection.stream_raw(stmt.clone()).await?;
+                    let named = rows.then(move |row| {
+                        let (pool, stmt) = (Arc::clone(&self.pool), stmt.clone());
+                        async move {
+                            if let Err(error) = &row {
+                                named_on_pool(&pool, Request::All(&stmt), error).await;
+                            }
+                            row
+                        }
+                    });
+                    Ok(ResilientStream(named.boxed()))
                 }
             }
         })

@@ -58,10 +58,13 @@ impl Schema {
     }
 
     /// A statement has done well; if it changed the schema, what was read of it is forgotten.
-    pub(crate) fn note(&self, sql: &str) {
-        if keywords::changes_schema(sql) {
+    /// Answers whether it did.
+    pub(crate) fn note(&self, sql: &str) -> bool {
+        let changes = keywords::changes_schema(sql);
+        if changes {
             self.forget();
         }
+        changes
     }
 
     /// Forgets what was read.
@@ -123,9 +126,17 @@ impl Schema {
         Ok(catalogue)
     }
 
-    /// Keeps what was read for another purpose.
-    pub(crate) fn learn(&self, catalogue: &Catalogue) {
+    /// Which schema is read from now on, for [`learn`](Self::learn).
+    pub(crate) fn generation(&self) -> u64 {
+        self.cache().generation
+    }
+
+    /// Keeps what was read for another purpose, unless the schema has changed meanwhile.
+    pub(crate) fn learn(&self, catalogue: &Catalogue, generation: u64) {
         let mut cache = self.cache();
+        if cache.generation != generation {
+            return;
+        }
         for table in &catalogue.tables {
             let entry = (Instant::now(), Arc::new(table.clone()));
             if table.visible {

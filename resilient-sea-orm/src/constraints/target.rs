@@ -5,7 +5,7 @@ use sea_orm::DbBackend;
 use sqlparser::{
     dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect},
     keywords::Keyword,
-    tokenizer::{Token, Tokenizer},
+    tokenizer::{Token, Tokenizer, Word},
 };
 
 /// The one table that a statement writes to by itself, triggers and cascades aside.
@@ -21,11 +21,52 @@ pub(crate) struct Target {
     pub(crate) deletes: bool,
 }
 
-/// The target of a text that is one INSERT, REPLACE, UPDATE or DELETE of one table.
-///
-/// Tokens alone, not a syntax tree: a tree is as deep as a condition is long, and dropping it
-/// could overflow the stack.
-pub(crate) fn target(sql: &str, backend: DbBackend) -> Option<Target> {
+/// The names that a text calls as functions, and those of tables with a list of columns; words
+/// of SQL itself aside. `None` where the text cannot be told apart into words.
+pub(crate) fn calls(sql: &str, backend: DbBackend) -> Option<Vec<String>> {
+    let tokens = tokens(sql, backend)?;
+    let called = tokens.windows(2).filter_map(|pair| match pair {
+        [Token::Word(word), Token::LParen] if !is_grammar(word) => Some(word.value.clone()),
+        _ => None,
+    });
+    Some(called.collect())
+}
+
+/// All the names in a text, and some words of SQL.
+pub(crate) fn names(sql: &str, backend: DbBackend) -> Option<Vec<String>> {
+    let tokens = tokens(sql, backend)?;
+    let names = tokens.into_iter().filter_map(|token| match token {
+        Token::Word(word) if !is_grammar(&word) => Some(word.value),
+        _ => None,
+    });
+    Some(names.collect())
+}
+
+/// What every statement holds, and no function can be called without quotes.
+fn is_grammar(word: &Word) -> bool {
+    const RESERVED: [Keyword; 16] = [
+        Keyword::AND,
+        Keyword::AS,
+        Keyword::EXISTS,
+        Keyword::FROM,
+        Keyword::IN,
+        Keyword::INSERT,
+        Keyword::INTO,
+        Keyword::KEY,
+        Keyword::NOT,
+        Keyword::ON,
+        Keyword::OR,
+        Keyword::SELECT,
+        Keyword::SET,
+        Keyword::USING,
+        Keyword::VALUES,
+        Keyword::WHERE,
+    ];
+    word.quote_style.is_none() && RESERVED.contains(&word.keyword)
+}
+
+/// Without what is blank.
+fn tokens(sql: &str, backend: DbBackend) -> Option<Vec<Token>> {
     let dialect: &dyn Dialect = match backend {
         DbBackend::MySql => &MySqlDialect {},
         DbBackend::Sqlite => &SQLiteDialect {},
@@ -33,6 +74,31 @@ pub(crate) fn target(sql: &str, backend: DbBackend) -> Option<Target> {
     };
     let mut tokens = Tokenizer::new(dialect, sql).tokenize().ok()?;
     tokens.retain(|token| !matches!(token, Token::Whitespace(_)));
+    Some(tokens)
+}
+
+/// Which foreign keys of an SQLite table are looked at when the transaction ends, in the order of
+/// their declaration.
+pub(crate) fn deferred_keys(create_table: &str) -> Option<Vec<bool>> {
+    let tokens = tokens(create_table, DbBackend::Sqlite)?;
+    let starts = |token: &Token| is(token, Keyword::REFERENCES);
+    let keys = tokens.split(starts).skip(1).map(|key| {
+        key.windows(3).enumerate().any(|(at, words)| {
+            is(&words[0], Keyword::DEFERRABLE)
+                && is(&words[1], Keyword::INITIALLY)
+                && is(&words[2], Keyword::DEFERRED)
+                && !(at > 0 && is(&key[at - 1], Keyword::NOT))
+        })
+    });
+    Some(keys.collect())
+}
+
+/// The target of a text that is one INSERT, REPLACE, UPDATE or DELETE of one table.
+///
+/// Tokens alone, not a syntax tree: a tree is as deep as a condition is long, and dropping it
+/// could overflow the stack.
+pub(crate) fn target(sql: &str, backend: DbBackend) -> Option<Target> {
+    let mut tokens = tokens(sql, backend)?;
     while tokens.last() == Some(&Token::SemiColon) {
         tokens.pop();
     }

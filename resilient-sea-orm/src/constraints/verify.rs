@@ -52,8 +52,9 @@ impl ResilientConnection {
             DbBackend::MySql => Which::Schemas(&schemas),
             _ => Which::All,
         };
+        let generation = self.pool.schema.generation();
         let catalogue = load(self, which).await?;
-        self.pool.schema.learn(&catalogue);
+        self.pool.schema.learn(&catalogue, generation);
         Ok(compare(self.name(), &catalogue, &declared))
     }
 }

@@ -21,9 +21,26 @@ async fn a_locked_catalogue_is_not_waited_for_on_postgres() -> TestResult {
     let server = Server::start_private(Engine::Postgres, &[])?;
     let lab = Lab::on(TestDb::on(&server).await?, Builder::default(), 4).await;
     lab.run(&TABLE).await;
-    // All that the statements need of the catalogue is in the sessions' caches.
-    let warm = lab.statement("INSERT INTO t VALUES (2, 2)", vec![]);
-    lab.db.execute_raw(warm).await?;
+    // What the server needs of the catalogue is in its sessions' caches, and nothing in ours.
+    let sea = lab.test.connect(2).await?;
+    let db = Builder::default()
+        .name(lab.db.name().to_owned())
+        .to(sea.clone());
+    let db = db.connect().await?;
+    let lab = Lab { test: lab.test, db };
+    let (one, two) = (sea.begin().await?, sea.begin().await?);
+    for warm in [one, two] {
+        for _ in 0..2 {
+            warm.execute_unprepared("SAVEPOINT s").await?;
+            let bad = "INSERT INTO t VALUES (3, 1)";
+            let raw = lab.statement(bad, vec![]);
+            warm.execute_raw(raw).await.unwrap_err();
+            warm.execute_unprepared("ROLLBACK TO s").await?;
+            warm.execute_unprepared(bad).await.unwrap_err();
+            warm.execute_unprepared("ROLLBACK TO s").await?;
+        }
+        warm.rollback().await?;
+    }
     let blocker = lab.test.connect(1).await?;
     let lock = blocker.begin().await?;
     lock.execute_unprepared("LOCK TABLE pg_catalog.pg_class IN ACCESS EXCLUSIVE MODE")

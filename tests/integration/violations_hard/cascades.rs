@@ -15,7 +15,12 @@ async fn a_cascade_is_told_from_the_statements_own_table(engine: Engine) -> Test
             &format!(
                 "CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER, \
                  CONSTRAINT fk_c FOREIGN KEY (p) REFERENCES p (id) ON UPDATE CASCADE ON DELETE CASCADE, \
-                 CONSTRAINT ck CHECK (p <> 70 AND p <> 50))"
+                 {})",
+                // MariaDB has no checks of what a cascade writes.
+                match engine {
+                    Engine::MariaDb => "CONSTRAINT ck CHECK (id <> 50)",
+                    _ => "CONSTRAINT ck CHECK (p <> 70 AND p <> 50)",
+                }
             ),
             "CREATE TABLE q (id INTEGER PRIMARY KEY)",
             "CREATE TABLE d (id INTEGER PRIMARY KEY, q INTEGER, n INTEGER, \

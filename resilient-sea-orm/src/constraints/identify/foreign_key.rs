@@ -5,7 +5,7 @@
 //! statement can have violated; else the statement is done once more in a savepoint in which
 //! foreign keys are not enforced, its rows are looked at, and the savepoint is undone.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use resilient_core::{
     Effect, Fault, FaultKind,
@@ -14,15 +14,22 @@ use resilient_core::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{super::Schema, super::target::Target, only, probe::OnSession, with_constraint};
+use super::{
+    super::{
+        Schema,
+        target::{Target, deferred_keys},
+    },
+    LIMIT, only,
+    probe::OnSession,
+    with_constraint,
+};
 use crate::session::{Request, Session, Wire};
 
 /// Tables with more rows than this are not searched: it happens under the write lock.
 const SEARCHED_ROWS: i64 = 100_000;
 
-/// How long to wait for a connection, and for the write lock, to find out about a statement that
-/// ran outside of any transaction.
-const LIMIT: Duration = Duration::from_secs(1);
+/// So many of the rows that have lost their parent tell whether it was there before.
+const LOOKED_AT: u32 = 100;
 
 /// A statement, or a COMMIT, that a foreign key refused.
 #[derive(Clone, Copy)]
@@ -135,6 +142,31 @@ fn certain<'a>(failed: &Failed<'_>, candidates: &[Candidate<'a>]) -> Option<Cand
     only(candidates.iter().copied()).filter(|_| !triggers)
 }
 
+/// The tables whose rows a statement writes, itself or by cascades; triggers aside.
+pub(super) fn written_to<'a>(catalogue: &'a Catalogue, written: &Target) -> Vec<&'a Table> {
+    let Some(table) = catalogue.table(None, &written.table) else {
+        return Vec::new();
+    };
+    let mut reached = vec![table];
+    let mut at = 0;
+    while (written.updates || written.deletes) && at < reached.len() {
+        let parent = reached[at];
+        for child in &catalogue.tables {
+            let known = reached.iter().any(|table| std::ptr::eq(*table, child));
+            if !known && foreign_keys(child).any(|key| references(key, parent)) {
+                reached.push(child);
+            }
+        }
+        at += 1;
+    }
+    // A DELETE leaves no row of the table itself to look at, unless it refers to itself.
+    let removes = written.deletes && !written.inserts && !written.updates;
+    if removes && !foreign_keys(table).any(|key| references(key, table)) {
+        reached.remove(0);
+    }
+    reached
+}
+
 /// Every foreign key that the statement itself, or a cascade, could have violated.
 fn candidates<'a>(failed: &Failed<'a>) -> Vec<Candidate<'a>> {
     let Some(written) = failed.written else {
@@ -211,9 +243,9 @@ async fn again<'a>(
     db.execute_unprepared("SAVEPOINT resilient_probe; PRAGMA defer_foreign_keys = ON")
         .await?;
     let after = match db.repeat(request).await {
-        Ok(()) => orphans(&db, &suspects).await,
-        // A RESTRICT action fails all the same, and the statement leaves nothing to look at.
-        Err(_) => Ok(Vec::new()),
+        Ok(()) => violated(&db, catalogue, &suspects, &before).await,
+        // It fails of something else now, and leaves nothing to look at.
+        Err(_) => Ok(None),
     };
     // Undone before anything else is looked at, the search's own error included.
     db.execute_unprepared("ROLLBACK TO resilient_probe; RELEASE resilient_probe")
@@ -222,15 +254,148 @@ async fn again<'a>(
         db.execute_unprepared("PRAGMA defer_foreign_keys = OFF")
             .await?;
     }
-    let new = after?.into_iter().find(|orphan| {
+    let Some((orphan, values)) = after? else {
+        return Ok(None);
+    };
+    let kind = match had_parent(&db, catalogue, orphan.key, &values).await? {
+        Some(true) => FaultKind::Restrict,
+        Some(false) => FaultKind::ForeignKey,
+        None => kind_of(orphan.child, orphan.key, written),
+    };
+    Ok(Some(Candidate {
+        child: orphan.child,
+        key: orphan.key,
+        kind,
+    }))
+}
+
+/// The first key that has more rows without a parent than before, and what some of those rows
+/// hold in it, as SQL. A key that is put off until COMMIT is not what a statement fails of.
+async fn violated<'a>(
+    db: &impl ConnectionTrait,
+    catalogue: &Catalogue,
+    suspects: &[&'a Table],
+    before: &[Orphans<'a>],
+) -> Result<Option<(Orphans<'a>, Vec<Vec<String>>)>, DbErr> {
+    let mut grown = orphans(db, suspects).await?;
+    grown.retain(|orphan| {
         let old = before.iter().find(|old| std::ptr::eq(old.key, orphan.key));
         orphan.rows > old.map_or(0, |old| old.rows)
     });
-    Ok(new.map(|orphan| Candidate {
-        child: orphan.child,
-        key: orphan.key,
-        kind: kind_of(orphan.child, orphan.key, written),
-    }))
+    if grown.len() > 1 {
+        let mut at = None;
+        for (i, orphan) in grown.iter().enumerate() {
+            if !is_deferred(db, orphan).await? {
+                at = Some(i);
+                break;
+            }
+        }
+        grown.swap(0, at.unwrap_or(0));
+    }
+    let Some(orphan) = grown.into_iter().next() else {
+        return Ok(None);
+    };
+    let rows = rows_without_parent(db, catalogue, &orphan).await?;
+    Ok(Some((orphan, rows)))
+}
+
+/// What some of the rows without a parent hold in a key, as SQL.
+async fn rows_without_parent(
+    db: &impl ConnectionTrait,
+    catalogue: &Catalogue,
+    orphan: &Orphans<'_>,
+) -> Result<Vec<Vec<String>>, DbErr> {
+    let Some((parent, columns)) = parent_of(catalogue, orphan.key) else {
+        return Ok(Vec::new());
+    };
+    let held: Vec<String> = orphan.key.columns.iter().map(|c| quoted(c)).collect();
+    let list = |each: &dyn Fn(&String) -> String, between: &str| {
+        held.iter().map(each).collect::<Vec<_>>().join(between)
+    };
+    let found: Vec<String> = columns
+        .iter()
+        .zip(&held)
+        .map(|(column, held)| format!("p.{} = c.{held}", quoted(column)))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {} c WHERE {} AND NOT EXISTS (SELECT 1 FROM {} p WHERE {}) LIMIT {LOOKED_AT}",
+        list(&|c| format!("quote(c.{c})"), ", "),
+        quoted(&orphan.child.name),
+        list(&|c| format!("c.{c} IS NOT NULL"), " AND "),
+        quoted(&parent.name),
+        found.join(" AND "),
+    );
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    let rows = db.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| (0..held.len()).map(|at| row.try_get_by_index(at)).collect())
+        .collect()
+}
+
+/// Whether one of the rows that a key would have left without a parent has one, now that the
+/// statement is undone: then it was the parent that went. `None` where nobody knows.
+async fn had_parent(
+    db: &impl ConnectionTrait,
+    catalogue: &Catalogue,
+    key: &Constraint,
+    rows: &[Vec<String>],
+) -> Result<Option<bool>, DbErr> {
+    let Some((parent, columns)) = parent_of(catalogue, key).filter(|_| !rows.is_empty()) else {
+        return Ok(None);
+    };
+    let is = |row: &Vec<String>| {
+        let same: Vec<String> = columns
+            .iter()
+            .zip(row)
+            .map(|(column, value)| format!("{} = {value}", quoted(column)))
+            .collect();
+        format!("({})", same.join(" AND "))
+    };
+    let any: Vec<String> = rows.iter().map(is).collect();
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE {})",
+        quoted(&parent.name),
+        any.join(" OR ")
+    );
+    Ok(Some(number(db, &sql).await? == 1))
+}
+
+/// The parent of a key, and the columns that the key's refer to.
+fn parent_of<'a>(
+    catalogue: &'a Catalogue,
+    key: &'a Constraint,
+) -> Option<(&'a Table, &'a [String])> {
+    let references = key.references.as_ref()?;
+    let parent = catalogue.table(None, &references.table)?;
+    let columns = match &references.columns[..] {
+        [] => &parent.constraints.iter().find(|c| c.primary)?.columns[..],
+        columns => columns,
+    };
+    (columns.len() == key.columns.len()).then_some((parent, columns))
+}
+
+/// Whether a key is looked at when the transaction ends, not when the statement does.
+async fn is_deferred(db: &impl ConnectionTrait, orphan: &Orphans<'_>) -> Result<bool, DbErr> {
+    let row = db
+        .query_one_raw(Statement::from_sql_and_values(
+            DbBackend::Sqlite,
+            "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?",
+            [orphan.child.name.as_str().into()],
+        ))
+        .await?;
+    let sql: String = row.map_or(Ok(String::new()), |row| row.try_get("", "sql"))?;
+    // SQLite numbers them from the last one declared.
+    let keys = deferred_keys(&sql).unwrap_or_default();
+    let id = usize::try_from(orphan.id).unwrap_or(usize::MAX);
+    let at = keys
+        .len()
+        .checked_sub(1)
+        .and_then(|last| last.checked_sub(id));
+    Ok(at.is_some_and(|at| keys[at]))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// What a COMMIT refused: the only foreign key that rows violate, if all tables could be searched.
@@ -267,6 +432,8 @@ fn suspects<'a>(catalogue: &'a Catalogue, candidates: &[Candidate<'a>]) -> Vec<&
 struct Orphans<'a> {
     child: &'a Table,
     key: &'a Constraint,
+    /// SQLite's number of it.
+    id: i64,
     rows: i64,
 }
 
@@ -299,17 +466,18 @@ async fn orphans<'a>(
                 _ => keys.push((id, count, row.try_get("", "parent")?, vec![column])),
             }
         }
-        for (_, rows, parent, columns) in keys {
+        for (id, rows, parent, columns) in keys {
             let is_it = |key: &&Constraint| {
                 let references = key.references.as_ref();
                 key.columns == columns
                     && references.is_some_and(|r| r.table.eq_ignore_ascii_case(&parent))
             };
-            found.extend(
-                foreign_keys(child)
-                    .find(is_it)
-                    .map(|key| Orphans { child, key, rows }),
-            );
+            found.extend(foreign_keys(child).find(is_it).map(|key| Orphans {
+                child,
+                key,
+                id,
+                rows,
+            }));
         }
     }
     Ok(found)
@@ -337,11 +505,11 @@ async fn number(db: &impl ConnectionTrait, sql: &str) -> Result<i64, DbErr> {
 
 /// An upper bound of a table's rows that costs no scan; a table without a rowid counts as small.
 async fn rows_at_most(db: &impl ConnectionTrait, table: &Table) -> Result<i64, DbErr> {
-    let name = table.name.replace('"', "\"\"");
-    let sql = format!("SELECT coalesce(max(rowid), 0) FROM \"{name}\"");
+    let name = quoted(&table.name);
+    let sql = format!("SELECT coalesce(max(rowid), 0) FROM {name}");
     match number(db, &sql).await {
         Ok(rows) => Ok(rows),
         // WITHOUT ROWID.
-        Err(_) => number(db, &format!("SELECT count(*) FROM \"{name}\"")).await,
+        Err(_) => number(db, &format!("SELECT count(*) FROM {name}")).await,
     }
 }

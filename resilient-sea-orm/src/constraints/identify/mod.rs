@@ -21,11 +21,14 @@ use resilient_core::{
     constraint::{Constraint, Table},
     metrics,
 };
-use sea_orm::{DbBackend, DbErr};
+use sea_orm::{DbBackend, DbErr, RuntimeErr};
 
 use super::{Schema, known};
 use crate::session::{Request, Session};
 use probe::OnSession;
+
+/// How long another connection than the statement's own may take to be had, and to answer.
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// Names what a failed statement violated, if it violated anything; counts it; and keeps what
 /// was found out for everybody who gets the error. Also answers whether it came to an end within
@@ -50,7 +53,7 @@ pub(crate) async fn identify(
         return (fault, true);
     }
     let fault = fault.with_database(&schema.name);
-    let asked = complete(schema, session, request, fault.clone());
+    let asked = complete(schema, session, request, error, fault.clone());
     let (fault, finished) = match tokio::time::timeout(limit, asked).await {
         Ok(Ok(completed)) => (completed, true),
         Ok(Err(failed)) => {
@@ -74,6 +77,7 @@ async fn complete(
     schema: &Arc<Schema>,
     session: Option<&mut Session>,
     request: Option<Request<'_>>,
+    error: &DbErr,
     fault: Fault,
 ) -> Result<Fault, DbErr> {
     let Some(backend) = backend(schema) else {
@@ -81,17 +85,47 @@ async fn complete(
     };
     match backend {
         #[cfg(feature = "sqlx-postgres")]
-        DbBackend::Postgres => postgres::complete(schema, request, fault).await,
+        DbBackend::Postgres => {
+            let changed = session.is_some_and(|session| session.changed_schema);
+            postgres::complete(schema, request, changed, fault).await
+        }
         #[cfg(feature = "sqlx-mysql")]
-        DbBackend::MySql => match session {
-            Some(session) => {
-                mysql::complete(schema, &OnSession::new(session), request, fault).await
+        DbBackend::MySql => {
+            let failed = mysql::Failed {
+                request,
+                message: message(error),
+            };
+            match session {
+                Some(session) => {
+                    mysql::complete(schema, &OnSession::new(session), failed, fault).await
+                }
+                None => {
+                    let asked = mysql::complete(schema, &schema.connection, failed, fault.clone());
+                    // A busy pool, or metadata that somebody has locked.
+                    match tokio::time::timeout(LIMIT, asked).await {
+                        Ok(completed) => completed,
+                        Err(_) => Ok(fault),
+                    }
+                }
             }
-            None => mysql::complete(schema, &schema.connection, request, fault).await,
-        },
+        }
         #[cfg(feature = "sqlx-sqlite")]
         DbBackend::Sqlite => sqlite::complete(schema, session, request, fault).await,
         _ => Ok(fault),
+    }
+}
+
+/// What the server said.
+fn message(error: &DbErr) -> Option<&str> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(e))
+    | DbErr::Exec(RuntimeErr::SqlxError(e))
+    | DbErr::Query(RuntimeErr::SqlxError(e))) = error
+    else {
+        return None;
+    };
+    match &**e {
+        sqlx::Error::Database(e) => Some(e.message()),
+        _ => None,
     }
 }
 

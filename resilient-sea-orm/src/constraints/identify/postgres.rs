@@ -1,7 +1,7 @@
 //! PostgreSQL names schema, table and constraint in fields of their own. What is missing are the
 //! columns of checks and expressions, and which side of a foreign key is which.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use resilient_core::{
     ConstraintKind, Fault, FaultKind,
@@ -11,32 +11,31 @@ use sea_orm::{DbBackend, DbErr};
 
 use super::{
     super::{Schema, target::target},
-    only, with_constraint,
+    LIMIT, only, with_constraint,
 };
 use crate::session::Request;
-
-/// How long the catalogue may take, connection included. The transaction that failed waits.
-const LIMIT: Duration = Duration::from_secs(1);
 
 /// What the catalogue knows about a violation.
 ///
 /// The transaction is aborted and answers nothing any more, so this needs another connection:
 /// an idle one, or one more where the pool has room. Without one, the error's own fields have to
 /// do, unless the table has been read before.
+///
+/// `changed`: the transaction has changed the schema, and no other connection sees how.
 pub(super) async fn complete(
     schema: &Schema,
     request: Option<Request<'_>>,
+    changed: bool,
     fault: Fault,
 ) -> Result<Fault, DbErr> {
     let Some(table) = fault.table().map(str::to_owned) else {
         return Ok(fault);
     };
+    if changed {
+        return Ok(as_told(fault));
+    }
     let Some(table) = find(schema, fault.schema(), &table, |t| has(t, &fault)).await? else {
-        return Ok(match fault.constraint_kind() {
-            // The error tells the columns that are referenced, not those of the constraint.
-            Some(ConstraintKind::Restrict) => fault.with_columns([""; 0]),
-            _ => fault,
-        });
+        return Ok(as_told(fault));
     };
     let part = described(fault, &table, request);
     let Some(whole) = &table.partition_of else {
@@ -99,24 +98,53 @@ async fn read(
     }
 }
 
-/// Whether the table as it was read has the violated constraint.
+/// What the error says without the catalogue.
+fn as_told(fault: Fault) -> Fault {
+    match fault.constraint_kind() {
+        // The columns that are referenced, not those of the constraint.
+        Some(ConstraintKind::Restrict) => fault.with_columns([""; 0]),
+        _ => fault,
+    }
+}
+
+/// Whether the table as it was read has the violated constraint, as the error tells it.
 fn has(table: &Table, fault: &Fault) -> bool {
     fault.constraint().is_none_or(|name| {
         let mut constraints = table.constraints.iter();
-        constraints.any(|constraint| constraint.name.as_deref() == Some(name))
+        constraints
+            .any(|constraint| constraint.name.as_deref() == Some(name) && agrees(constraint, fault))
     })
+}
+
+/// Whether the constraint has the columns that the error tells; a name can have been given to
+/// another one since the catalogue was read.
+fn agrees(constraint: &Constraint, fault: &Fault) -> bool {
+    if fault.columns().is_empty() || fault.is_over_expressions() || constraint.expression {
+        return true;
+    }
+    let told = fault.columns().join(", ");
+    let is = |columns: &[String]| told == columns.join(", ");
+    match (&constraint.references, constraint.kind) {
+        // The columns of the child, or those of the parent.
+        (Some(parent), _) => is(&constraint.columns) || is(&parent.columns),
+        (None, ConstraintKind::Unique | ConstraintKind::Exclusion) => is(&constraint.columns),
+        _ => true,
+    }
 }
 
 fn described(fault: Fault, table: &Table, request: Option<Request<'_>>) -> Fault {
     let name = fault.constraint().map(str::to_owned);
     let mut constraints = table.constraints.iter();
     match constraints.find(|constraint| name.is_some() && constraint.name == name) {
+        Some(constraint) if !agrees(constraint, &fault) => {
+            as_told(fault).with_visibility(table.visible)
+        }
         Some(constraint) => {
             let kind = direction(&fault, constraint, request);
             with_constraint(fault.with_kind(kind), table, constraint)
         }
         // A NOT NULL, or a constraint that only other sessions can see by now.
-        None => fault.with_visibility(table.visible),
+        None => as_told(fault).with_visibility(table.visible),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
         Schema,
         target::{Target, target},
     },
-    foreign_key, only,
+    LIMIT, foreign_key, only,
     probe::OnSession,
     with_constraint,
 };
@@ -27,10 +27,19 @@ pub(super) async fn complete(
     fault: Fault,
 ) -> Result<Fault, DbErr> {
     let written = request.and_then(|request| target(request.text(), DbBackend::Sqlite));
-    let catalogue = match session.as_deref_mut() {
-        Some(session) => catalogue(schema, &OnSession::new(session)).await?,
-        None => catalogue(schema, &schema.connection).await?,
+    let (catalogue, others) = match session.as_deref_mut() {
+        Some(session) => read(schema, &OnSession::new(session)).await?,
+        None => {
+            let read = read(schema, &schema.connection);
+            match tokio::time::timeout(LIMIT, read).await {
+                Ok(read) => read?,
+                Err(_) => return Ok(fault),
+            }
+        }
     };
+    if others.may_be_meant(&fault, written.as_ref()) {
+        return Ok(fault);
+    }
     if fault.constraint_kind() != Some(ConstraintKind::ForeignKey) {
         return Ok(described(fault, &catalogue, written.as_ref()));
     }
@@ -46,21 +55,113 @@ pub(super) async fn complete(
 }
 
 /// The schema, read again when SQLite says that it has changed.
-async fn catalogue(schema: &Schema, db: &impl ConnectionTrait) -> Result<Arc<Catalogue>, DbErr> {
+async fn read(
+    schema: &Schema,
+    db: &impl ConnectionTrait,
+) -> Result<(Arc<Catalogue>, Others), DbErr> {
     let version = Statement::from_string(DbBackend::Sqlite, "PRAGMA schema_version");
     let version = match db.query_one_raw(version).await? {
         Some(row) => row.try_get_by_index(0)?,
         None => 0_i64,
     };
-    schema.whole(db, version).await
+    let catalogue = schema.whole(db, version).await?;
+    let others = Statement::from_string(
+        DbBackend::Sqlite,
+        "SELECT name, 1 AS temporary FROM sqlite_temp_master WHERE type IN ('table', 'view') \
+         UNION ALL SELECT name, 0 FROM pragma_database_list WHERE name NOT IN ('main', 'temp')",
+    );
+    let mut found = Others::default();
+    for row in db.query_all_raw(others).await? {
+        let name: String = row.try_get("", "name")?;
+        match row.try_get("", "temporary")? {
+            0_i64 => found.attached = true,
+            _ => found.temporary.push(name),
+        }
+    }
+    Ok((catalogue, found))
+}
+
+/// What a connection has besides the main database, whose errors look the same and whose
+/// catalogue is not read.
+#[derive(Debug, Default)]
+struct Others {
+    attached: bool,
+    /// Temporary tables, which hide those of the main database.
+    temporary: Vec<String>,
+}
+
+impl Others {
+    fn may_be_meant(&self, fault: &Fault, written: Option<&Target>) -> bool {
+        let main = |schema: &str| schema.eq_ignore_ascii_case("main");
+        if written.is_some_and(|w| w.schema.as_deref().is_some_and(|s| !main(s))) {
+            return true;
+        }
+        let hidden = |table: &str| self.temporary.iter().any(|t| t.eq_ignore_ascii_case(table));
+        match written {
+            Some(written) if written.schema.is_none() && hidden(&written.table) => true,
+            Some(_) => fault.table().is_some_and(hidden),
+            None => self.attached || !self.temporary.is_empty(),
+        }
+    }
 }
 
 fn described(fault: Fault, catalogue: &Catalogue, written: Option<&Target>) -> Fault {
     match fault.constraint_kind() {
         Some(ConstraintKind::Check) => check(fault, catalogue, written),
         Some(ConstraintKind::Unique) if fault.table().is_none() => index(fault, catalogue),
-        Some(ConstraintKind::Unique) => unique(fault, catalogue),
+        Some(ConstraintKind::Unique) => unique(split(fault, catalogue), catalogue),
+        Some(ConstraintKind::NotNull) => split(fault, catalogue),
         _ => fault,
+    }
+}
+
+/// `a.b.c, a.b.d` with the dots and commas that are part of names told from the others.
+fn split(fault: Fault, catalogue: &Catalogue) -> Fault {
+    let Some(table) = fault.table() else {
+        return fault;
+    };
+    let list: Vec<String> = fault
+        .columns()
+        .iter()
+        .map(|column| format!("{table}.{column}"))
+        .collect();
+    let list = list.join(", ");
+    let readings = catalogue.tables.iter().filter_map(|table| {
+        let columns = columns_in(&list, table)?;
+        Some((table, columns))
+    });
+    match only(readings) {
+        Some((table, columns)) => fault
+            .with_table(table.schema.as_deref(), &table.name)
+            .with_visibility(table.visible)
+            .with_columns(columns),
+        // Nobody's, or more than one's.
+        None => fault,
+    }
+}
+
+/// The columns in `t.a, t.b`, if the list can be read as some of this table's.
+fn columns_in(list: &str, table: &Table) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    let mut rest = list;
+    loop {
+        rest = rest.strip_prefix(&*table.name)?.strip_prefix('.')?;
+        // The longest name: `a, t.b` is one column's where there is such a column.
+        let column = table
+            .columns
+            .iter()
+            .map(|column| &*column.name)
+            .filter(|name| {
+                let tail = rest.strip_prefix(name);
+                tail.is_some_and(|tail| tail.is_empty() || tail.starts_with(", "))
+            })
+            .max_by_key(|name| name.len())?;
+        found.push(column.to_owned());
+        rest = &rest[column.len()..];
+        if rest.is_empty() {
+            return Some(found);
+        }
+        rest = &rest[2..];
     }
 }
 
@@ -69,19 +170,20 @@ fn check(fault: Fault, catalogue: &Catalogue, written: Option<&Target>) -> Fault
     let Some(name) = fault.constraint().map(str::to_owned) else {
         return fault;
     };
-    let has = |table: &Table| {
-        let mut constraints = table.constraints.iter();
-        constraints.any(|c| c.kind == ConstraintKind::Check && c.name.as_ref() == Some(&name))
+    fn of<'t>(table: &'t Table, name: &str) -> impl Iterator<Item = &'t Constraint> {
+        let all = table.constraints.iter();
+        all.filter(move |c| c.kind == ConstraintKind::Check && c.name.as_deref() == Some(name))
+    }
+    let triggers = catalogue.tables.iter().any(|table| table.triggers);
+    let suspects: Vec<&Table> = match written {
+        Some(written) if !triggers => foreign_key::written_to(catalogue, written),
+        _ => catalogue.tables.iter().collect(),
     };
-    let written = written
-        .and_then(|written| catalogue.table(None, &written.table))
-        .filter(|table| !table.triggers && has(table));
-    let Some(table) = written.or_else(|| only(catalogue.tables.iter().filter(|t| has(t)))) else {
-        return fault;
-    };
-    let mut all = table.constraints.iter();
-    match all.find(|c| c.kind == ConstraintKind::Check && c.name.as_ref() == Some(&name)) {
-        Some(constraint) => with_constraint(fault, table, constraint),
+    let found = suspects
+        .into_iter()
+        .flat_map(|table| of(table, &name).map(move |check| (table, check)));
+    match only(found) {
+        Some((table, constraint)) => with_constraint(fault, table, constraint),
         None => fault,
     }
 }
@@ -109,7 +211,10 @@ fn unique(fault: Fault, catalogue: &Catalogue) -> Fault {
         return fault;
     };
     let same = |constraint: &&Constraint| {
-        constraint.kind == ConstraintKind::Unique && constraint.columns == fault.columns()
+        constraint.kind == ConstraintKind::Unique
+            // It would have said its name.
+            && !constraint.expression
+            && constraint.columns == fault.columns()
     };
     let name = only(table.constraints.iter().filter(same)).and_then(|c| c.name.clone());
     let fault = fault.with_visibility(table.visible);
