@@ -1,5 +1,6 @@
 //! Servers that speak other languages say the same.
 
+use sea_orm::ConnectionTrait;
 use support::{Engine, TestResult};
 
 use super::lab::Lab;
@@ -85,18 +86,24 @@ async fn a_key_with_a_quote_in_its_name_is_named_in_german_on_mariadb() -> TestR
         for (sql, expected) in [
             ("INSERT INTO t VALUES (1, 2, 2)", "unique t.it's(a)"),
             ("INSERT INTO t VALUES (2, 1, 2)", "unique t.s(b)"),
+            (
+                "INSERT INTO t VALUES (2, 2, 1)",
+                "unique t.y' for key 's(c)",
+            ),
         ] {
-            assert_eq!(
-                lab.refused_after(&[&set], sql).await,
-                expected,
-                "{locale}: {sql}"
-            );
+            let said = lab.refused_after(&[&set], sql).await;
+            // Where two of the names end alike, the text can mean either.
+            let honest = said == expected || said == "unique t.?()";
+            assert!(honest, "{locale}: {sql}: {said}");
         }
+    }
+    lab.db.execute_unprepared("DROP INDEX s ON t").await?;
+    for locale in ["de_DE", "ja_JP"] {
+        let set = format!("SET lc_messages = '{locale}'");
         let said = lab
-            .refused_after(&[&set], "INSERT INTO t VALUES (2, 2, 1)")
+            .refused_after(&[&set], "INSERT INTO t VALUES (1, 2, 2)")
             .await;
-        let honest = ["unique t.y' for key 's(c)", "unique t.?()", "unique ?.?()"];
-        assert!(honest.contains(&&*said), "{locale}: {said}");
+        assert_eq!(said, "unique t.it's(a)", "{locale}");
     }
     Ok(())
 }

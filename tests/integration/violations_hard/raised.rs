@@ -288,10 +288,10 @@ async fn a_violation_through_a_view_is_the_tables(engine: Engine) -> TestResult 
         ],
     )
     .await;
-    assert_eq!(
-        lab.refused("INSERT INTO v VALUES (2, 1)").await,
-        "unique t.uq(a)"
-    );
+    let said = lab.refused("INSERT INTO v VALUES (2, 1)").await;
+    // MariaDB does not tell where a view leads, and it may lead to another database.
+    let expected = on(engine, "unique t.uq(a)", "unique ?.uq()", "");
+    assert_eq!(said, expected);
     let said = lab.refused("INSERT INTO v VALUES (1, 2)").await;
     let honest = on(engine, "unique t.t_pkey(id)", "unique ?.PRIMARY()", "");
     assert_eq!(said, honest);

@@ -71,7 +71,7 @@ async fn a_search_that_is_dropped_loses_the_transaction_whole_on_sqlite() -> Tes
             lab.run(&["DELETE FROM t"]).await;
         }
     }
-    assert!(cut > 10 && ended > 10, "cut {cut}, ended {ended}");
+    assert!(cut > 5 && ended > 10, "cut {cut}, ended {ended}");
     Ok(())
 }
 
@@ -101,7 +101,7 @@ async fn a_call_that_is_dropped_while_it_searches_leaves_nothing_on_sqlite() -> 
         nothing_open(&lab).await?;
         assert_eq!(lab.count("t").await, 0);
     }
-    assert!(cut > 10 && ended > 10, "cut {cut}, ended {ended}");
+    assert!(cut > 5 && ended > 10, "cut {cut}, ended {ended}");
     Ok(())
 }
 
@@ -122,7 +122,7 @@ async fn a_search_on_the_pool_that_is_dropped_leaves_no_transaction_on_sqlite() 
         nothing_open(&lab).await?;
         assert_eq!(lab.count("t").await, 0);
     }
-    assert!(cut > 10 && ended > 10, "cut {cut}, ended {ended}");
+    assert!(cut > 5 && ended > 10, "cut {cut}, ended {ended}");
     Ok(())
 }
 

@@ -110,13 +110,16 @@ fn key(name: Option<&str>, report: &ErrorReport<'_>) -> Identity {
     }
 }
 
-/// ``(`db`.`child`, CONSTRAINT `fk` FOREIGN KEY (`a`, `b`) REFERENCES ...``: no values. The end
-/// may be cut off.
+/// ``(`db`.`child`, CONSTRAINT `fk` FOREIGN KEY (`a`, `b`) REFERENCES ...``: no values, and no
+/// name before the child's. The parenthesis is another one in Chinese. The end may be cut off.
 fn foreign_key(text: &str) -> Identity {
-    let Some(at) = text.find("(`") else {
+    let at = text
+        .find('`')
+        .filter(|at| text[..*at].ends_with(['(', '（']));
+    let Some(at) = at else {
         return Identity::default();
     };
-    let (schema, table, rest) = path(&text[at + 1..]);
+    let (schema, table, rest) = path(&text[at..]);
     let mut identity = Identity {
         schema,
         table,

@@ -40,7 +40,11 @@ pub(super) async fn complete(
         schema,
         db,
         sql,
-        message: failed.message.unwrap_or_default().trim_ascii_end(),
+        // Japanese goes on after the name.
+        message: failed
+            .message
+            .and_then(|text| text.get(..=text.rfind('\'')?))
+            .unwrap_or_default(),
         written: target(sql, DbBackend::MySql),
     };
     match fault.constraint_kind() {
