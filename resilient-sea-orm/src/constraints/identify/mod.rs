@@ -85,10 +85,7 @@ async fn complete(
     };
     match backend {
         #[cfg(feature = "sqlx-postgres")]
-        DbBackend::Postgres => {
-            let changed = session.is_some_and(|session| session.changed_schema);
-            postgres::complete(schema, request, changed, fault).await
-        }
+        DbBackend::Postgres => postgres::complete(schema, session.as_deref(), request, fault).await,
         #[cfg(feature = "sqlx-mysql")]
         DbBackend::MySql => {
             let failed = mysql::Failed {

@@ -1,7 +1,7 @@
 //! PostgreSQL names schema, table and constraint in fields of their own. What is missing are the
 //! columns of checks and expressions, and which side of a foreign key is which.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
     ConstraintKind, Fault, FaultKind,
@@ -13,7 +13,7 @@ use super::{
     super::{Schema, target::target},
     LIMIT, only, with_constraint,
 };
-use crate::session::Request;
+use crate::session::{Request, Session};
 
 /// What the catalogue knows about a violation.
 ///
@@ -21,20 +21,24 @@ use crate::session::Request;
 /// an idle one, or one more where the pool has room. Without one, the error's own fields have to
 /// do, unless the table has been read before.
 ///
-/// `changed`: the transaction has changed the schema, and no other connection sees how.
+/// `session` is the one that the transaction is on; a statement without one has given its
+/// connection back.
 pub(super) async fn complete(
     schema: &Schema,
+    session: Option<&Session>,
     request: Option<Request<'_>>,
-    changed: bool,
     fault: Fault,
 ) -> Result<Fault, DbErr> {
     let Some(table) = fault.table().map(str::to_owned) else {
         return Ok(fault);
     };
-    if changed {
+    // No other connection sees how the transaction has changed the schema.
+    if session.is_some_and(|session| session.changed_schema) {
         return Ok(as_told(fault));
     }
-    let Some(table) = find(schema, fault.schema(), &table, |t| has(t, &fault)).await? else {
+    let on_pool = session.is_none();
+    let found = find(schema, on_pool, fault.schema(), &table, |t| has(t, &fault));
+    let Some(table) = found.await? else {
         return Ok(as_told(fault));
     };
     let part = described(fault, &table, request);
@@ -42,8 +46,14 @@ pub(super) async fn complete(
         return Ok(part);
     };
     // A partition has constraints of its own, under names of its own; the whole's are meant.
-    let whole = find(schema, whole.schema.as_deref(), &whole.table, |_| true).await?;
-    Ok(match whole {
+    let whole = find(
+        schema,
+        on_pool,
+        whole.schema.as_deref(),
+        &whole.table,
+        |_| true,
+    );
+    Ok(match whole.await? {
         Some(whole) => of_whole(part, &table, &whole),
         None => part,
     })
@@ -52,13 +62,14 @@ pub(super) async fn complete(
 /// A table as it is known, or read anew if it was never read or is not as `wanted` any more.
 async fn find(
     schema: &Schema,
+    on_pool: bool,
     name: Option<&str>,
     table: &str,
     wanted: impl Fn(&Table) -> bool,
 ) -> Result<Option<Arc<Table>>, DbErr> {
     match schema.known(name, table).filter(|table| wanted(table)) {
         Some(table) => Ok(Some(table)),
-        None => read(schema, name, table).await,
+        None => read(schema, on_pool, name, table).await,
     }
 }
 
@@ -84,18 +95,32 @@ fn of_whole(fault: Fault, part: &Table, whole: &Table) -> Fault {
 
 async fn read(
     schema: &Schema,
+    on_pool: bool,
     name: Option<&str>,
     table: &str,
 ) -> Result<Option<Arc<Table>>, DbErr> {
-    let pool = schema.connection.get_postgres_connection_pool();
-    let room = pool.num_idle() > 0 || pool.size() < pool.options().get_max_connections();
-    if !room {
+    if !on_pool && !has_room(schema).await {
         return Ok(None);
     }
     match tokio::time::timeout(LIMIT, schema.read(&schema.connection, name, table)).await {
         Ok(table) => table,
         Err(_) => Ok(None),
     }
+}
+
+/// Whether another connection can be had at once. Those that were given back a moment ago are on
+/// their way to the pool.
+async fn has_room(schema: &Schema) -> bool {
+    let pool = schema.connection.get_postgres_connection_pool();
+    let most = pool.options().get_max_connections();
+    let free = || pool.num_idle() > 0 || pool.size() < most;
+    for _ in 0..5 {
+        if free() || most == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    free()
 }
 
 /// What the error says without the catalogue.
