@@ -42,18 +42,17 @@ async fn twins(engine: Engine) -> Lab {
         Engine::Postgres => {
             lab.run(&[
                 "CREATE UNIQUE INDEX uq ON t (a)",
-                "CREATE SCHEMA other",
                 "CREATE UNIQUE INDEX uq2 ON u (x)",
                 "CREATE FUNCTION copy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
              INSERT INTO u VALUES (NEW.id, NEW.a, NEW.x, NEW.r); RETURN NEW; END $$",
                 "CREATE TRIGGER copy AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION copy()",
             ])
-            .await
+            .await;
         }
         Engine::MariaDb => {
             lab.run(&["CREATE TRIGGER copy AFTER INSERT ON t FOR EACH ROW \
              INSERT INTO u VALUES (NEW.id, NEW.a, NEW.x, NEW.r)"])
-                .await
+                .await;
         }
         Engine::Sqlite => {
             lab.run(&[
@@ -62,7 +61,7 @@ async fn twins(engine: Engine) -> Lab {
                 "CREATE TRIGGER copy AFTER INSERT ON t BEGIN \
              INSERT INTO u VALUES (NEW.id, NEW.a, NEW.x, NEW.r); END",
             ])
-            .await
+            .await;
         }
     }
     lab.run(&[

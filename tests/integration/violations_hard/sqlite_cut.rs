@@ -55,16 +55,13 @@ async fn a_search_that_is_dropped_loses_the_transaction_whole_on_sqlite() -> Tes
             let rows = lab
                 .count(&format!("t WHERE id IN ({row}, {})", row + 1))
                 .await;
-            match result {
-                Ok(finished) => {
-                    assert!(finished);
-                    assert_eq!(rows, 2, "committed whole");
-                    ended += 1;
-                }
-                Err(_) => {
-                    assert_eq!(rows, 0, "committed by halves at {polls}");
-                    cut += 1;
-                }
+            if let Ok(finished) = result {
+                assert!(finished);
+                assert_eq!(rows, 2, "committed whole");
+                ended += 1;
+            } else {
+                assert_eq!(rows, 0, "committed by halves at {polls}");
+                cut += 1;
             }
             assert_eq!(lab.count("t WHERE id = 1000").await, 0);
             nothing_open(&lab).await?;

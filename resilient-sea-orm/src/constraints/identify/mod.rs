@@ -92,19 +92,13 @@ async fn complete(
                 request,
                 message: message(error),
             };
-            match session {
-                Some(session) => {
-                    mysql::complete(schema, &OnSession::new(session), failed, fault).await
-                }
-                None => {
-                    let asked = mysql::complete(schema, &schema.connection, failed, fault.clone());
-                    // A busy pool, or metadata that somebody has locked.
-                    match tokio::time::timeout(LIMIT, asked).await {
-                        Ok(completed) => completed,
-                        Err(_) => Ok(fault),
-                    }
-                }
+            if let Some(session) = session {
+                return mysql::complete(schema, &OnSession::new(session), failed, fault).await;
             }
+            let asked = mysql::complete(schema, &schema.connection, failed, fault.clone());
+            // A busy pool, or metadata that somebody has locked.
+            let asked = tokio::time::timeout(LIMIT, asked).await;
+            asked.unwrap_or(Ok(fault))
         }
         #[cfg(feature = "sqlx-sqlite")]
         DbBackend::Sqlite => sqlite::complete(schema, session, request, fault).await,

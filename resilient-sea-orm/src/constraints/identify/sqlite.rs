@@ -27,14 +27,13 @@ pub(super) async fn complete(
     fault: Fault,
 ) -> Result<Fault, DbErr> {
     let written = request.and_then(|request| target(request.text(), DbBackend::Sqlite));
-    let (catalogue, others) = match session.as_deref_mut() {
-        Some(session) => read(schema, &OnSession::new(session)).await?,
-        None => {
-            let read = read(schema, &schema.connection);
-            match tokio::time::timeout(LIMIT, read).await {
-                Ok(read) => read?,
-                Err(_) => return Ok(fault),
-            }
+    let (catalogue, others) = if let Some(session) = session.as_deref_mut() {
+        read(schema, &OnSession::new(session)).await?
+    } else {
+        let read = read(schema, &schema.connection);
+        match tokio::time::timeout(LIMIT, read).await {
+            Ok(read) => read?,
+            Err(_) => return Ok(fault),
         }
     };
     if others.may_be_meant(&fault, written.as_ref()) {
@@ -170,18 +169,18 @@ fn check(fault: Fault, catalogue: &Catalogue, written: Option<&Target>) -> Fault
     let Some(name) = fault.constraint().map(str::to_owned) else {
         return fault;
     };
-    fn of<'t>(table: &'t Table, name: &str) -> impl Iterator<Item = &'t Constraint> {
-        let all = table.constraints.iter();
-        all.filter(move |c| c.kind == ConstraintKind::Check && c.name.as_deref() == Some(name))
-    }
     let triggers = catalogue.tables.iter().any(|table| table.triggers);
     let suspects: Vec<&Table> = match written {
         Some(written) if !triggers => foreign_key::written_to(catalogue, written),
         _ => catalogue.tables.iter().collect(),
     };
-    let found = suspects
-        .into_iter()
-        .flat_map(|table| of(table, &name).map(move |check| (table, check)));
+    let is_it = |check: &Constraint| {
+        check.kind == ConstraintKind::Check && check.name.as_deref() == Some(&*name)
+    };
+    let found = suspects.into_iter().flat_map(|table| {
+        let checks = table.constraints.iter().filter(|check| is_it(check));
+        checks.map(move |check| (table, check))
+    });
     match only(found) {
         Some((table, constraint)) => with_constraint(fault, table, constraint),
         None => fault,
