@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use resilient_sea_orm::{Builder, Outcome};
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use support::{Engine, Server, TestDb, TestResult};
+use support::{Engine, Server, TestDb, TestResult, wait_until};
 
 use super::lab::{Lab, shown};
-use crate::bank::without_hanging;
+use crate::{bank::without_hanging, rig::PATIENCE};
 
 const TABLE: [&str; 3] = [
     "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)",
@@ -75,53 +75,57 @@ async fn a_locked_catalogue_is_not_waited_for_on_postgres() -> TestResult {
     Ok(())
 }
 
-/// The metadata of the statement's table is locked as soon as the statement has failed.
+/// Somebody's exclusive lock on a table that the search through all tables comes by.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn locked_metadata_is_not_waited_for_on_mariadb() -> TestResult {
-    let lab = Lab::new(
-        Engine::MariaDb,
-        &[
-            &TABLE[..],
-            &[
-                "CREATE TABLE locked (id INT PRIMARY KEY, a INT, UNIQUE KEY uq_locked (a))",
-                "CREATE VIEW v AS SELECT id, a FROM t",
-            ],
-        ]
-        .concat(),
-    )
-    .await;
-    // A rename that waits for a reader holds up everybody who asks for the name after it.
+    let own = [
+        "CREATE TABLE locked (id INT PRIMARY KEY, a INT, UNIQUE KEY uq_locked (a))",
+        "CREATE TABLE read_on (id INT PRIMARY KEY)",
+        "CREATE TABLE source (id INT PRIMARY KEY, a INT)",
+        "CREATE TRIGGER copy AFTER INSERT ON source FOR EACH ROW \
+         INSERT INTO t VALUES (NEW.id, NEW.a)",
+    ];
+    let lab = Lab::new(Engine::MariaDb, &[&TABLE[..], &own].concat()).await;
+    const BAD: &str = "INSERT INTO source VALUES (7, 1)";
+    assert_eq!(lab.refused(BAD).await, "unique t.uq(a)");
+    lab.db
+        .execute_unprepared("CREATE TABLE forgets (n INT)")
+        .await?;
+    // A rename locks all its names in order, and keeps those that it has while it waits.
     let reader = lab.test.connect(1).await?;
     let reading = reader.begin().await?;
-    reading.execute_unprepared("SELECT * FROM locked").await?;
+    reading.execute_unprepared("SELECT * FROM read_on").await?;
     let renaming = lab.test.connect(1).await?;
-    let rename = tokio::spawn(async move {
-        renaming
-            .execute_unprepared("ALTER TABLE locked ADD COLUMN z INT, ALGORITHM = COPY")
-            .await
-    });
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let start = Instant::now();
-    for sql in ["INSERT INTO v VALUES (2, 1)", "INSERT INTO t VALUES (2, 1)"] {
-        let error = without_hanging(lab.db.execute_unprepared(sql))
-            .await
-            .unwrap_err();
-        let said = resilient_sea_orm::violation(&error).expect("a violation");
-        assert_eq!(said.constraint(), Some("uq"));
-        let error = without_hanging(lab.inside(&[], &lab.statement(sql, vec![]))).await;
-        assert_eq!(
-            error.violation().expect("a violation").constraint(),
-            Some("uq")
-        );
+    let rename = "RENAME TABLE locked TO locked_2, read_on TO read_on_2";
+    let rename = tokio::spawn(async move { renaming.execute_unprepared(rename).await });
+    let other = lab.test.connect(1).await?;
+    other
+        .execute_unprepared("SET lock_wait_timeout = 0")
+        .await?;
+    let locked = async || {
+        let read = other.execute_unprepared("SELECT * FROM locked").await;
+        Ok(read.is_err())
+    };
+    wait_until("the lock", PATIENCE, locked).await?;
+    for _ in 0..2 {
+        let start = Instant::now();
+        let error = without_hanging(lab.db.execute_unprepared(BAD)).await;
+        let said = resilient_sea_orm::violation(&error.unwrap_err()).expect("a violation");
+        let honest = ["unique ?.uq()", "unique t.uq(a)"];
+        assert!(honest.contains(&&*shown(&said)), "{}", shown(&said));
+        let error = without_hanging(lab.inside(&[], &lab.statement(BAD, vec![]))).await;
+        let said = shown(error.violation().expect("a violation"));
+        assert!(honest.contains(&&*said), "{said}");
         assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            start.elapsed()
+        );
     }
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
     reading.rollback().await?;
     rename.await??;
-    assert_eq!(lab.counted_in_all(), 4);
+    assert_eq!(lab.refused(BAD).await, "unique t.uq(a)");
+    assert_eq!(lab.counted_in_all(), 3 + 4 + 3);
     Ok(())
 }
