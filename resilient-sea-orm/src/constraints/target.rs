@@ -327,6 +327,30 @@ mod tests {
     }
 
     #[test]
+    fn functions_that_are_called() {
+        let called = |sql| calls(sql, DbBackend::MySql).unwrap();
+        assert_eq!(
+            called("INSERT INTO t (a) VALUES (f(1), db.g (2), `in`(3), 'h(4)') -- i(5)"),
+            ["t", "f", "g", "in"]
+        );
+        assert_eq!(called("UPDATE t SET a = 1 WHERE b IN (1)"), [""; 0]);
+        assert_eq!(
+            calls("INSERT INTO t VALUES ('unclosed", DbBackend::MySql),
+            None
+        );
+    }
+
+    #[test]
+    fn keys_that_are_put_off() {
+        let sql = "CREATE TABLE t (a REFERENCES p DEFERRABLE INITIALLY DEFERRED, \
+                   b REFERENCES p, c REFERENCES p (\"references\") NOT DEFERRABLE INITIALLY DEFERRED, \
+                   d, FOREIGN KEY (d) REFERENCES p ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED, \
+                   e REFERENCES p DEFERRABLE INITIALLY IMMEDIATE)";
+        let expected = [true, false, false, true, false];
+        assert_eq!(deferred_keys(sql).unwrap(), expected);
+    }
+
+    #[test]
     fn long_conditions_do_not_overflow_the_stack() {
         let sql = format!("DELETE FROM t WHERE a{}", " OR a".repeat(200_000));
         assert_eq!(shown(&sql), "t d");

@@ -75,6 +75,9 @@ async fn a_locked_catalogue_is_not_waited_for_on_postgres() -> TestResult {
     Ok(())
 }
 
+/// Its trigger writes to `t`.
+const BAD: &str = "INSERT INTO source VALUES (7, 1)";
+
 /// Somebody's exclusive lock on a table that the search through all tables comes by.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn locked_metadata_is_not_waited_for_on_mariadb() -> TestResult {
@@ -86,7 +89,6 @@ async fn locked_metadata_is_not_waited_for_on_mariadb() -> TestResult {
          INSERT INTO t VALUES (NEW.id, NEW.a)",
     ];
     let lab = Lab::new(Engine::MariaDb, &[&TABLE[..], &own].concat()).await;
-    const BAD: &str = "INSERT INTO source VALUES (7, 1)";
     assert_eq!(lab.refused(BAD).await, "unique t.uq(a)");
     lab.db
         .execute_unprepared("CREATE TABLE forgets (n INT)")

@@ -221,3 +221,11 @@ fn what_is_left_after_lock_errors() {
         Effect::Unknown,
     );
 }
+
+/// The parentheses around a foreign key are wide in Chinese; those inside it are not.
+#[test]
+fn a_foreign_key_in_chinese() {
+    let text = "无法添加或更新子行：外键约束失败（`db`.`t`, CONSTRAINT `fk` FOREIGN KEY (`p`) \
+                REFERENCES `q` (`id`)）";
+    names(my("1452", text), Some("fk"), Some("t"), &["p"]);
+}
