@@ -89,6 +89,13 @@ pub trait Session: fmt::Debug + Send + 'static {
         steps: &[Control],
     ) -> impl Future<Output = Result<(), DriverError>> + Send;
 
+    /// Adds to the error of a refused COMMIT what only more questions tell, such as which deferred
+    /// constraint it was. The refusal is booked before this is asked for, so whatever becomes of
+    /// it changes nothing.
+    fn explain(&mut self, error: DriverError) -> impl Future<Output = DriverError> + Send {
+        async { error }
+    }
+
     /// Its process or thread on the server, where the driver can tell without asking.
     fn server_pid(&self) -> Option<u64> {
         None

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::classify::Backend;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -318,6 +319,7 @@ pub struct Fault {
 /// What the engine said about a fault beside its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
+    pub(crate) backend: Option<Backend>,
     pub(crate) code: String,
     pub(crate) constraint: Option<String>,
     pub(crate) schema: Option<String>,
@@ -325,6 +327,7 @@ pub(crate) struct Identity {
     pub(crate) columns: Vec<String>,
     /// Among the columns are expressions.
     pub(crate) expression: bool,
+    pub(crate) referenced_schema: Option<String>,
     pub(crate) referenced_table: Option<String>,
     pub(crate) referenced_columns: Vec<String>,
     /// What only the adapter can know.
@@ -431,14 +434,17 @@ impl Fault {
         self
     }
 
-    /// Adds the table that a foreign key references, and the columns of it.
+    /// Adds the table that a foreign key references, its schema where that is known, and the
+    /// columns of it.
     #[must_use]
     pub fn with_reference<C: Into<String>>(
         mut self,
+        schema: Option<impl Into<String>>,
         table: impl Into<String>,
         columns: impl IntoIterator<Item = C>,
     ) -> Self {
         let identity = self.identity_mut();
+        identity.referenced_schema = schema.map(Into::into);
         identity.referenced_table = Some(table.into());
         identity.referenced_columns = columns.into_iter().map(Into::into).collect();
         self
@@ -461,6 +467,11 @@ impl Fault {
 
     fn identity_mut(&mut self) -> &mut Identity {
         self.identity.get_or_insert_default()
+    }
+
+    /// The protocol that it arrived by; `None` where no server reported it.
+    pub fn backend(&self) -> Option<Backend> {
+        self.identity.as_ref()?.backend
     }
 
     /// The engine's code: SQLSTATE, error number or extended result code; empty where the
@@ -487,6 +498,11 @@ impl Fault {
     /// The table that a violated foreign key references, where that is known.
     pub fn referenced_table(&self) -> Option<&str> {
         self.identity.as_ref()?.referenced_table.as_deref()
+    }
+
+    /// The schema of that table, where it is known.
+    pub fn referenced_schema(&self) -> Option<&str> {
+        self.identity.as_ref()?.referenced_schema.as_deref()
     }
 
     /// The columns that a violated foreign key references; empty where they are not known.

@@ -37,21 +37,25 @@ pub(crate) fn violated(
     source: Option<&DbErr>,
     method: Option<&'static str>,
 ) -> Option<Violation> {
-    let method = || method.or_else(|| Some(CallStatus::current()?.method()));
+    let method = || {
+        method
+            .or_else(|| source.and_then(method_of))
+            .or_else(|| Some(CallStatus::current()?.method()))
+    };
     fault.constraint_kind()?;
     Violation::with(fault, method(), || source.and_then(key_value))
 }
 
 #[cfg(feature = "sqlx-sqlite")]
 pub(crate) use imp::fault_with;
-pub(crate) use imp::{carried, fault, key_value};
+pub(crate) use imp::{carried, fault, key_value, method_of};
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use imp::{fault_at_connect, sqlx_fault};
 
 #[cfg(feature = "sqlx-dep")]
 mod imp {
     use resilient_core::{
-        Fault, FaultKind,
+        Fault,
         classify::{Backend, ClientError, ErrorReport, Phase},
     };
     use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
@@ -89,11 +93,16 @@ mod imp {
     fn fault_in(error: &DbErr, phase: Phase, open: Option<bool>) -> Option<Fault> {
         let fault = reported(error, phase, open)?;
         if fault.constraint_kind().is_some()
-            && let Some(known) = known::recall(error)
+            && let Some((known, _)) = known::recall(error)
         {
             return Some(known);
         }
         Some(fault)
+    }
+
+    /// The method in which a violation happened, if it was one of ours.
+    pub(crate) fn method_of(error: &DbErr) -> Option<&'static str> {
+        known::recall(error)?.1
     }
 
     /// The value of a violated key, as the server printed it: a user's data.
@@ -210,7 +219,9 @@ mod imp {
     fn directed(report: &ErrorReport<'_>) -> Fault {
         let fault = report.classify();
         match (fault.kind(), report.is_still_referenced()) {
-            (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
+            (resilient_core::FaultKind::ForeignKey, Some(true)) => {
+                fault.with_kind(resilient_core::FaultKind::Restrict)
+            }
             _ => fault,
         }
     }
@@ -239,6 +250,10 @@ mod imp {
     use crate::Error;
 
     pub(crate) fn carried(_: &DbErr) -> Option<&Error> {
+        None
+    }
+
+    pub(crate) fn method_of(_: &DbErr) -> Option<&'static str> {
         None
     }
 

@@ -19,6 +19,9 @@ use crate::{
     control::Restore,
 };
 
+/// How long the transaction, with its locks, waits to be told what was violated.
+const NAMING_LIMIT: Duration = Duration::from_secs(5);
+
 /// What a statement asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Request<'a> {
@@ -143,6 +146,7 @@ impl Session {
         limit: Duration,
     ) -> DriverError {
         let fault = self.verdict(error, limit).await;
+        let limit = limit.min(NAMING_LIMIT);
         crate::pool::or_unknown(
             self.identify(fault, error, Some(request), limit).await,
             error,
@@ -416,8 +420,7 @@ impl Session {
         let Some(db_err) = source.as_deref().and_then(|e| e.downcast_ref::<DbErr>()) else {
             return error;
         };
-        let limit = self.schema.patience;
-        let named = self.identify(Some(error.fault.clone()), db_err, None, limit);
+        let named = self.identify(Some(error.fault.clone()), db_err, None, NAMING_LIMIT);
         match named.await {
             Some(fault) => DriverError { fault, ..error },
             None => error,
@@ -427,19 +430,17 @@ impl Session {
 
 impl resilient_core::driver::Session for Session {
     async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
-        let result = self.send_control(steps).await;
-        match result {
-            // A deferred constraint.
-            Err(error) if steps == [Control::Commit] => Err(self.diagnose_commit(error).await),
-            Ok(()) => {
-                // Until now, others have read the schema as it was before.
-                if self.changed_schema && matches!(steps, [.., Control::Commit]) {
-                    self.schema.forget();
-                }
-                Ok(())
-            }
-            Err(error) => Err(error),
+        self.send_control(steps).await?;
+        // Until now, others have read the schema as it was before.
+        if self.changed_schema && matches!(steps, [.., Control::Commit]) {
+            self.schema.forget();
         }
+        Ok(())
+    }
+
+    /// A deferred constraint.
+    async fn explain(&mut self, error: DriverError) -> DriverError {
+        self.diagnose_commit(error).await
     }
 
     fn dispose(self, how: Disposal) {

@@ -202,7 +202,9 @@ impl Break {
     pub async fn run(&self, db: &ResilientConnection) -> Result<(), DbErr> {
         let mut fresh = sailor(3);
         match self.name {
-            "insert, primary key" => drop(crew(1).insert(db).await?),
+            "insert, primary key" => {
+                crew(1).insert(db).await?;
+            }
             "insert, unique" => {
                 fresh.email = Set("1@ship".to_owned());
                 fresh.insert(db).await?;
@@ -257,8 +259,12 @@ impl Break {
                     .exec(db)
                     .await?;
             }
-            "delete, restrict" => drop(crew(1).delete(db).await?),
-            "delete_many, restrict" => drop(crew::Entity::delete_many().exec(db).await?),
+            "delete, restrict" => {
+                crew(1).delete(db).await?;
+            }
+            "delete_many, restrict" => {
+                crew::Entity::delete_many().exec(db).await?;
+            }
             "update, restrict" => {
                 let all = crew::Entity::update_many().filter(crew::Column::Id.eq(1));
                 let all = all.col_expr(crew::Column::Id, Expr::value(7));

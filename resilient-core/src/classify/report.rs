@@ -170,6 +170,7 @@ impl<'a> ErrorReport<'a> {
         };
         let Verdict { kind, effect } = verdict;
         let identity = fault::Identity {
+            backend: Some(self.backend),
             code: self.code.to_owned(),
             constraint: given(self.constraint).or(identity.constraint),
             schema: given(self.schema).or(identity.schema),

@@ -230,13 +230,13 @@ impl Rule {
 
     /// The code, declared or made of what is declared, so that it is the same on every engine.
     pub(super) fn stable_code(&self, table: &str) -> String {
+        let by = self.by.as_deref();
+        let by = by.map(|by| format!("_by_{by}")).unwrap_or_default();
         match (&self.code, &self.name) {
             (Some(code), _) => code.to_string(),
-            (None, _) if !self.columns.is_empty() => {
-                format!("{table}_{}_{}", self.columns.join("_"), self.kind)
-            }
             (None, Some(name)) => name.to_string(),
-            (None, None) => format!("{table}_{}", self.kind),
+            (None, None) if self.columns.is_empty() => format!("{table}_{}{by}", self.kind),
+            (None, None) => format!("{table}_{}_{}{by}", self.columns.join("_"), self.kind),
         }
     }
 }

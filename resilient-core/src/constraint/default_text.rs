@@ -6,7 +6,6 @@ use crate::ConstraintKind;
 /// A message and a suggestion.
 pub(super) fn texts(
     kind: ConstraintKind,
-    constraint: Option<&str>,
     table: Option<&str>,
     columns: &[String],
 ) -> (String, String) {
@@ -49,10 +48,7 @@ pub(super) fn texts(
             format!("give a value for {}", list(fields)),
         ),
         (ConstraintKind::Check, []) => (
-            match constraint {
-                Some(name) => format!("a value breaks the rule {name:?}"),
-                None => "a value is not allowed".to_owned(),
-            },
+            "a value is not allowed".to_owned(),
             "correct the values and try again".to_owned(),
         ),
         (ConstraintKind::Check, [field]) => (
@@ -129,7 +125,7 @@ mod tests {
 
     fn message(kind: ConstraintKind, columns: &[&str]) -> String {
         let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
-        texts(kind, Some("users_age_check"), Some("order_lines"), &columns).0
+        texts(kind, Some("order_lines"), &columns).0
     }
 
     #[test]
@@ -148,7 +144,7 @@ mod tests {
             (K::ForeignKey, &["_id"], "no such id"),
             (K::NotNull, &["firstName"], "first name is required"),
             (K::Check, &["age"], "this age is not allowed"),
-            (K::Check, &[], "a value breaks the rule \"users_age_check\""),
+            (K::Check, &[], "a value is not allowed"),
             (
                 K::Exclusion,
                 &["room"],

@@ -104,12 +104,33 @@ impl View<'_> {
         subject.rank(declaration, rule)
     }
 
+    /// The same whatever it is called: it may be the rule's under another name.
+    fn rank_renamed(
+        &self,
+        declaration: &Declaration,
+        rule: &Rule,
+        live: &Constraint,
+    ) -> Option<Rank> {
+        let nameless = Constraint {
+            name: None,
+            ..live.clone()
+        };
+        self.rank(declaration, rule, &nameless)
+    }
+
     /// Whether a rule speaks of the constraint; also one that is mistaken about its columns.
     fn is_declared(&self, live: &Constraint) -> bool {
         self.declarations.iter().any(|declaration| {
             declaration.rules.iter().any(|rule| {
                 let ranked = || self.rank(declaration, rule, live).is_some();
-                rule.kind == live.kind && (is_named(rule, live) || ranked())
+                // Said to be renamed, which is enough to say about it.
+                let renamed = || {
+                    let mut all = self.table.constraints.iter();
+                    !self.is_taken(live)
+                        && !all.any(|live| live.kind == rule.kind && is_named(rule, live))
+                        && self.rank_renamed(declaration, rule, live).is_some()
+                };
+                rule.kind == live.kind && (is_named(rule, live) || ranked() || renamed())
             })
         })
     }
@@ -225,7 +246,9 @@ impl View<'_> {
         // A rule with a name of its own is not about what other rules name.
         let ranked = |live: &&Constraint| {
             let others = rule.name.is_some() && self.is_taken(live);
-            !others && self.rank(declaration, rule, live).is_some()
+            let rank = self.rank(declaration, rule, live);
+            let rank = rank.or_else(|| self.rank_renamed(declaration, rule, live));
+            !others && rank.is_some()
         };
         if let Some(live) = same_kind().find(ranked) {
             return match (&rule.name, &live.name) {

@@ -1,7 +1,7 @@
 //! Which rule a constraint belongs to.
 
 use super::{Constraint, Declaration, Rule, Table, names};
-use crate::{ConstraintKind, Fault};
+use crate::{ConstraintKind, Fault, classify::Backend};
 
 /// A constraint, violated or found in a catalogue, with what is known about it.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +14,11 @@ pub(super) struct Subject<'a> {
     pub(super) visible: Option<bool>,
     pub(super) name: Option<&'a str>,
     pub(super) columns: &'a [String],
+    /// Names of tables are the same in other letters.
+    pub(super) ignore_case: bool,
     /// The columns are those that an expression mentions.
     pub(super) expression: bool,
+    pub(super) referenced_schema: Option<&'a str>,
     pub(super) referenced_table: Option<&'a str>,
     pub(super) referenced_columns: &'a [String],
 }
@@ -54,6 +57,8 @@ impl<'a> Subject<'a> {
             name: fault.constraint(),
             columns,
             expression,
+            ignore_case: fault.backend().is_some_and(|b| b != Backend::Postgres),
+            referenced_schema: fault.referenced_schema(),
             referenced_table: fault.referenced_table(),
             referenced_columns: fault.referenced_columns(),
         }
@@ -75,6 +80,11 @@ impl<'a> Subject<'a> {
             name: constraint.name.as_deref(),
             columns: &constraint.columns,
             expression: constraint.expression,
+            ignore_case: true,
+            referenced_schema: constraint
+                .references
+                .as_ref()
+                .and_then(|r| r.schema.as_deref()),
             referenced_table: constraint.references.as_ref().map(|r| r.table.as_str()),
             referenced_columns: constraint
                 .references
@@ -85,7 +95,14 @@ impl<'a> Subject<'a> {
 
     /// Whether the declaration is about the constraint's table.
     pub(super) fn is_on(&self, declaration: &Declaration) -> bool {
-        self.table == Some(declaration.table()) && self.is_in(declaration)
+        self.is_called(self.table, declaration) && self.is_in(declaration)
+    }
+
+    fn is_called(&self, table: Option<&str>, declaration: &Declaration) -> bool {
+        table.is_some_and(|table| {
+            table == declaration.table()
+                || (self.ignore_case && table.eq_ignore_ascii_case(declaration.table()))
+        })
     }
 
     fn is_in(&self, declaration: &Declaration) -> bool {
@@ -122,8 +139,10 @@ impl<'a> Subject<'a> {
 
     fn rank_on_table(&self, declaration: &Declaration, rule: &Rule, named: bool) -> Option<Rank> {
         if self.table.is_none() {
-            // A domain's, or one that a trigger raised: a name is all there is.
-            return (named && self.is_in(declaration)).then_some(Rank::Name);
+            // A domain's check: a name is all there is. Keys share their names with those of
+            // other tables.
+            let check = self.kind == ConstraintKind::Check;
+            return (named && check && self.is_in(declaration)).then_some(Rank::Name);
         }
         if rule.by.is_some() || !self.is_on(declaration) {
             return None;
@@ -135,12 +154,20 @@ impl<'a> Subject<'a> {
         if columns.is_empty() {
             return None;
         }
-        let same = same_columns(&columns, self.columns);
         let generated = || {
             self.name.is_some_and(|name| {
                 names::is_generated(name, rule.kind, &declaration.table, &columns)
             })
         };
+        // Another constraint that somebody has named may well be on the same columns.
+        let primary = || {
+            self.name
+                .is_some_and(|n| n == "PRIMARY" || n.ends_with("_pkey"))
+        };
+        if rule.name.is_some() && self.name.is_some() && !generated() && !primary() {
+            return None;
+        }
+        let same = same_columns(&columns, self.columns);
         match (same, self.expression) {
             (true, false) => Some(Rank::Columns),
             (true, true) => Some(Rank::Expression),
@@ -150,21 +177,29 @@ impl<'a> Subject<'a> {
 
     /// A `restrict` rule of the table that is still referenced.
     fn rank_on_parent(&self, declaration: &Declaration, rule: &Rule, named: bool) -> Option<Rank> {
-        let parent = self.referenced_table == Some(declaration.table());
+        let parent = self.is_called(self.referenced_table, declaration);
         let database = declaration
             .database_name()
             .is_none_or(|wanted| self.database == Some(wanted));
-        // A foreign key nearly always stays in its schema; where the parent's is told apart, the
-        // declaration's must be the child's.
-        let schema = declaration
-            .schema_name()
-            .is_none_or(|wanted| self.schema.is_none_or(|actual| wanted == actual));
+        // A foreign key nearly always stays in its schema.
+        let actual = self.referenced_schema.or(self.schema);
+        let beside = actual == self.schema;
+        let schema = match declaration.schema_name() {
+            Some(wanted) => actual.is_none_or(|actual| wanted == actual),
+            // What the bare name means is only known of the child's schema.
+            None => !beside || self.visible != Some(false),
+        };
         if !(parent && database && schema) {
             return None;
         }
         match &rule.by {
             _ if named => Some(Rank::Name),
-            Some(by) => (self.table == Some(&**by)).then_some(Rank::ReferenceBy),
+            Some(by) => {
+                let child = self.table.is_some_and(|table| {
+                    table == &**by || (self.ignore_case && table.eq_ignore_ascii_case(by))
+                });
+                child.then_some(Rank::ReferenceBy)
+            }
             None if rule.name.is_some() => None,
             // A key that is referenced, else a foreign key of the table itself.
             None => {
@@ -187,28 +222,30 @@ pub(super) fn rule_for<'a>(
     subject: &Subject<'_>,
     declarations: &'a [Declaration],
 ) -> Option<(&'a Declaration, &'a Rule)> {
-    let mut best: Option<(Rank, bool, &Declaration, &Rule)> = None;
+    let mut best: Option<((usize, Rank), &Declaration, &Rule)> = None;
     let mut contested = false;
     for declaration in declarations {
         // One that names the connection or the schema is more to the point than one that does not.
-        let exact = declaration.database_name().is_some() || declaration.schema_name().is_some();
+        let exact = usize::from(declaration.database_name().is_some())
+            + usize::from(declaration.schema_name().is_some());
         for rule in declaration.rules() {
             let Some(rank) = subject.rank(declaration, rule) else {
                 continue;
             };
+            let rank = (exact, rank);
             match best {
-                Some((top, close, ..)) if (top, close) > (rank, exact) => {}
-                Some((top, close, _, other)) if (top, close) == (rank, exact) => {
+                Some((top, ..)) if top > rank => {}
+                Some((top, _, other)) if top == rank => {
                     contested |= !says_the_same(other, rule);
                 }
                 _ => {
-                    best = Some((rank, exact, declaration, rule));
+                    best = Some((rank, declaration, rule));
                     contested = false;
                 }
             }
         }
     }
-    let (_, _, declaration, rule) = best?;
+    let (_, declaration, rule) = best?;
     if contested {
         tracing::warn!(
             target: "resilient",
@@ -239,7 +276,7 @@ mod tests {
             .with_constraint(Some("orders_user_id_fkey"))
             .with_table(None::<String>, "orders")
             .with_columns(["user_id"])
-            .with_reference("users", ["id"]);
+            .with_reference(None::<String>, "users", ["id"]);
         let subject = Subject::violated(&fault, ConstraintKind::Restrict, fault.columns(), false);
         rule_for(&subject, &[Declaration::of("users").rule(rule)]).is_some()
     }

@@ -50,6 +50,8 @@ pub(super) fn is_generated(
         }
         ConstraintKind::ForeignKey | ConstraintKind::Restrict => {
             prefixed(&["fk"]) || labelled(&["fkey", "fk"])
+                // MySQL.
+                || name.strip_prefix(table).is_some_and(|rest| numbered(rest, "_ibfk"))
         }
         ConstraintKind::Check => {
             prefixed(&["chk", "ck", "check"])

@@ -7,8 +7,9 @@ use crate::ConstraintKind;
 
 /// A problem document, RFC 9457: what an HTTP API answers.
 ///
-/// It serialises to the members of the RFC and five extensions: `code`, `kind`, `fields`,
-/// `suggestion` and, if it was set, `instance`. Names of tables and constraints stay inside.
+/// It serialises to the members of the RFC and four extensions: `code`, `kind`, `fields` and
+/// `suggestion`. What tables and columns are called can be read from default codes and messages;
+/// declare a `code` and a `message` where that is nobody's business.
 ///
 /// ```
 /// # use resilient_core::{classify::{Backend, ErrorReport}, constraint::Violation};
@@ -31,6 +32,7 @@ use crate::ConstraintKind;
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Problem {
     /// A URI that names the type of problem; `about:blank` says no more than the status.
     #[serde(rename = "type")]
@@ -48,7 +50,8 @@ pub struct Problem {
     pub code: String,
     /// [`Violation::kind`].
     pub kind: ConstraintKind,
-    /// [`Violation::columns`].
+    /// [`Violation::columns`]; empty for `restrict`, whose columns are those of another table
+    /// than the one that was written to.
     pub fields: Vec<String>,
     /// [`Violation::suggestion`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +78,10 @@ impl Problem {
             instance: None,
             code: violation.code().to_owned(),
             kind: violation.kind(),
-            fields: violation.columns().to_vec(),
+            fields: match violation.kind() {
+                ConstraintKind::Restrict => Vec::new(),
+                _ => violation.columns().to_vec(),
+            },
             suggestion: violation.suggestion().map(str::to_owned),
         }
     }

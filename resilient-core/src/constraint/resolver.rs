@@ -6,6 +6,7 @@ use super::Violation;
 
 /// What people read instead of the declared or default text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Translation {
     /// The message. Placeholders are filled as in a rule's.
     pub message: String,

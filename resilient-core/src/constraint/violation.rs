@@ -81,12 +81,8 @@ impl Violation {
             }
         }
         let rule = found.map(|(_, rule)| rule);
-        let (message, suggestion) = default_text::texts(
-            kind,
-            violation.constraint(),
-            violation.table(),
-            violation.columns(),
-        );
+        let (message, suggestion) =
+            default_text::texts(kind, violation.table(), violation.columns());
         let declared =
             |text: &Option<Cow<'static, str>>| text.as_deref().map(|t| violation.fill(t));
         let said = rule.and_then(|rule| declared(&rule.message));

@@ -296,6 +296,10 @@ impl<D: Database> Transaction<D> {
             failure.inner.fault = failure.inner.fault.unanswered_commit();
             return Err(failure);
         }
+        // The session may be left in the middle of a question.
+        let trusted = !std::mem::replace(&mut self.ledger().untrusted, true);
+        let error = turn.explain(error).await;
+        self.ledger().untrusted = !trusted;
         Err(Failure::database(error))
     }
 

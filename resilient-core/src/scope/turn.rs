@@ -159,6 +159,14 @@ impl<D: Database> Turn<D> {
         result
     }
 
+    /// Asks the session for more about a refused COMMIT.
+    pub(super) async fn explain(&mut self, error: DriverError) -> DriverError {
+        match self.session.as_mut().and_then(|slot| slot.as_mut()) {
+            Some(session) => session.explain(error).await,
+            None => error,
+        }
+    }
+
     /// The session, for the statement. From here on, dropping the turn loses the transaction.
     ///
     /// # Errors

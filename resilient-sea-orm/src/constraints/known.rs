@@ -9,10 +9,12 @@ use std::{
     sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
 };
 
-use resilient_core::Fault;
+use resilient_core::{Fault, scope::CallStatus};
 use sea_orm::{DbErr, RuntimeErr};
 
-type Findings = HashMap<usize, (Weak<sqlx::Error>, Fault)>;
+/// The error, what it is, and the method that got it.
+type Finding = (Weak<sqlx::Error>, Fault, Option<&'static str>);
+type Findings = HashMap<usize, Finding>;
 
 static FINDINGS: LazyLock<Mutex<(Findings, usize)>> =
     LazyLock::new(|| Mutex::new((Findings::new(), SWEEP_AT)));
@@ -28,18 +30,23 @@ pub(crate) fn remember(error: &DbErr, fault: &Fault) {
     let mut guard = FINDINGS.lock().unwrap_or_else(PoisonError::into_inner);
     let (findings, sweep_at) = &mut *guard;
     if findings.len() >= *sweep_at {
-        findings.retain(|_, (error, _)| error.strong_count() > 0);
+        findings.retain(|_, (error, ..)| error.strong_count() > 0);
         *sweep_at = (findings.len() * 2).max(SWEEP_AT);
     }
-    findings.insert(address(error), (Arc::downgrade(error), fault.clone()));
+    let method = CallStatus::current().map(|status| status.method());
+    let finding = (Arc::downgrade(error), fault.clone(), method);
+    findings.insert(address(error), finding);
 }
 
-/// What was found out about an error.
-pub(crate) fn recall(error: &DbErr) -> Option<Fault> {
+/// What was found out about an error, and the method that got it.
+pub(crate) fn recall(error: &DbErr) -> Option<(Fault, Option<&'static str>)> {
     let error = driver_error(error)?;
     let guard = FINDINGS.lock().unwrap_or_else(PoisonError::into_inner);
     // The address is not given to another error while the entry holds on to it.
-    guard.0.get(&address(error)).map(|(_, fault)| fault.clone())
+    guard
+        .0
+        .get(&address(error))
+        .map(|(_, fault, method)| (fault.clone(), *method))
 }
 
 fn driver_error(error: &DbErr) -> Option<&Arc<sqlx::Error>> {
@@ -69,7 +76,7 @@ mod tests {
         let (one, other) = (error(), error());
         let fault = Fault::new(FaultKind::Unique, Effect::Statement).with_database("a");
         remember(&one, &fault);
-        assert_eq!(recall(&one.clone()), Some(fault));
+        assert_eq!(recall(&one.clone()), Some((fault, None)));
         assert_eq!(recall(&other), None);
         assert_eq!(recall(&DbErr::Custom(String::new())), None);
     }

@@ -25,8 +25,6 @@ pub(crate) struct Schema {
     /// The connection's name, in metrics and declarations.
     pub(crate) name: String,
     pub(crate) connection: DatabaseConnection,
-    /// How long a refused COMMIT may wait to be told what it violated.
-    pub(crate) patience: Duration,
     cache: Mutex<Cache>,
 }
 
@@ -47,8 +45,6 @@ impl Schema {
         Self {
             name: context.name().to_owned(),
             connection,
-            // COMMIT as a whole must not run into its limit: its outcome would not be known.
-            patience: (context.limits().control / 4).min(Duration::from_secs(5)),
             cache: Mutex::default(),
         }
     }

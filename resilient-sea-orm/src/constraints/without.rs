@@ -4,21 +4,23 @@ use resilient_core::driver::Context;
 use sea_orm::{DatabaseConnection, DbErr};
 
 #[derive(Debug)]
-pub(crate) struct Schema {
-    pub(crate) patience: std::time::Duration,
-}
+pub(crate) struct Schema;
 
 impl Schema {
-    pub(crate) fn new(context: &Context, _: DatabaseConnection) -> Self {
-        Self {
-            patience: context.limits().control,
-        }
+    pub(crate) fn new(_: &Context, _: DatabaseConnection) -> Self {
+        Self
     }
 
     #[allow(clippy::unused_self)]
-    pub(crate) fn note(&self, _: &str) {}
+    pub(crate) fn note(&self, _: &str) -> bool {
+        false
+    }
+
+    #[allow(clippy::unused_self)]
+    pub(crate) fn forget(&self) {}
 }
 
+#[allow(clippy::unused_async)]
 pub(crate) async fn identify(
     _: &std::sync::Arc<Schema>,
     _: Option<&mut crate::session::Session>,

@@ -134,7 +134,7 @@ fn restrict_is_said_by_the_child_or_the_parent() {
             table,
             &["team_id"],
         )
-        .with_reference("teams", ["id"])
+        .with_reference(None::<String>, "teams", ["id"])
     };
     let child = Declaration::of("users").rule(Rule::restrict(["team_id"]).code("child"));
     let parent = Declaration::of("teams").rule(Rule::restrict([""; 0]).code("parent"));
@@ -181,4 +181,58 @@ fn a_name_longer_than_postgres_keeps() {
     let declared = [Declaration::of("users").rule(Rule::check(name.clone()).code("long"))];
     let cut = fault(FaultKind::Check, Some(&name[..63]), "users", &[]);
     assert_eq!(found(&cut, &declared), Some("long"));
+}
+
+#[test]
+fn an_explicit_name_is_not_about_another_constraint_on_the_same_columns() {
+    let declared = [Declaration::of("users").rule(
+        Rule::new(ConstraintKind::Check, ["age"])
+            .name("ages_min")
+            .code("min"),
+    )];
+    let at = |name: &str| fault(FaultKind::Check, Some(name), "users", &["age"]);
+    assert_eq!(found(&at("ages_min"), &declared), Some("min"));
+    assert_eq!(found(&at("ages_max"), &declared), None);
+    // The engine's own name: nobody has named it.
+    assert_eq!(found(&at("users_age_check"), &declared), Some("min"));
+}
+
+#[test]
+fn what_says_where_it_is_goes_before_what_says_how_it_is_called() {
+    let general = Declaration::of("users").rule(
+        Rule::unique(["email"])
+            .name("users_email_key")
+            .code("general"),
+    );
+    let legacy = Declaration::of("users")
+        .database("legacy")
+        .rule(Rule::unique(["email"]).code("legacy"));
+    let violation = unique(Some("users_email_key"), &["email"]).with_database("legacy");
+    assert_eq!(found(&violation, &[general, legacy]), Some("legacy"));
+}
+
+#[test]
+fn a_parent_in_another_schema_is_another_table() {
+    let general = Declaration::of("teams").rule(Rule::restrict([""; 0]).code("general"));
+    let app = Declaration::of("teams")
+        .schema(Some("app"))
+        .rule(Rule::restrict([""; 0]).code("app"));
+    let from_audit = |parent: &str| {
+        Fault::new(FaultKind::Restrict, Effect::Aborted)
+            .with_table(Some("audit"), "orders")
+            .with_visibility(false)
+            .with_reference(Some(parent), "teams", ["id"])
+    };
+    assert_eq!(
+        found(&from_audit("audit"), std::slice::from_ref(&general)),
+        None
+    );
+    assert_eq!(found(&from_audit("app"), &[general, app]), Some("app"));
+}
+
+#[test]
+fn keys_without_a_table_are_nobodys() {
+    let declared = [Declaration::of("users").rule(Rule::unique(["email"]).name("email").code("x"))];
+    let key = Fault::new(FaultKind::Unique, Effect::Statement).with_constraint(Some("email"));
+    assert_eq!(found(&key, &declared), None);
 }

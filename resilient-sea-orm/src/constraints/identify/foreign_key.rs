@@ -3,7 +3,8 @@
 //! At COMMIT the offending rows are still there, and `PRAGMA foreign_key_check` finds them. A
 //! statement's are gone with it. There, the schema may leave one foreign key only that the
 //! statement can have violated; else the statement is done once more in a savepoint in which
-//! foreign keys are not enforced, its rows are looked at, and the savepoint is undone.
+//! foreign keys are not enforced, its rows are looked at, and the savepoint is undone. What is not
+//! undone with it is `last_insert_rowid()`, for which SQLite has no statement.
 
 mod orphans;
 
@@ -23,7 +24,7 @@ use super::{
     with_constraint,
 };
 use crate::session::{Request, Session, Wire};
-use orphans::{SEARCHED_ROWS, had_parent, number, orphans, rows_at_most, violated};
+use orphans::{had_parent, number, orphans, searched, violated};
 
 /// A statement, or a COMMIT, that a foreign key refused.
 #[derive(Clone, Copy)]
@@ -230,7 +231,7 @@ async fn again<'a>(
     candidates: &[Candidate<'a>],
 ) -> Result<Option<Candidate<'a>>, DbErr> {
     let db = OnSession::new(session);
-    let suspects = suspects(catalogue, candidates);
+    let suspects = searched(&db, &suspects(catalogue, candidates)).await?;
     // Rows from before foreign keys were enforced, or a deferred key of this transaction.
     let before = orphans(&db, &suspects).await?;
     let deferred = number(&db, "PRAGMA defer_foreign_keys").await?;
@@ -268,14 +269,10 @@ async fn at_commit<'a>(
     db: &impl ConnectionTrait,
     catalogue: &'a Catalogue,
 ) -> Result<Option<Candidate<'a>>, DbErr> {
-    let all: Vec<&Table> = catalogue.tables.iter().collect();
-    for table in all
-        .iter()
-        .filter(|table| foreign_keys(table).next().is_some())
-    {
-        if rows_at_most(db, table).await? > SEARCHED_ROWS {
-            return Ok(None);
-        }
+    let with_keys = |table: &&Table| foreign_keys(table).next().is_some();
+    let all: Vec<&Table> = catalogue.tables.iter().filter(with_keys).collect();
+    if searched(db, &all).await?.len() < all.len() {
+        return Ok(None);
     }
     let orphan = only(orphans(db, &all).await?.into_iter());
     Ok(orphan.map(|orphan| Candidate {

@@ -17,14 +17,17 @@ mod sqlite;
 use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
-    Fault,
+    Effect, Fault,
     constraint::{Constraint, Table},
     metrics,
 };
 use sea_orm::{DbBackend, DbErr, RuntimeErr};
 
 use super::{Schema, known};
-use crate::session::{Request, Session};
+use crate::{
+    extract,
+    session::{Request, Session},
+};
 use probe::OnSession;
 
 /// How long another connection than the statement's own may take to be had, and to answer.
@@ -53,10 +56,17 @@ pub(crate) async fn identify(
         return (fault, true);
     }
     let fault = fault.with_database(&schema.name);
+    let on_session = session.is_some();
     let asked = complete(schema, session, request, error, fault.clone());
     let (fault, finished) = match tokio::time::timeout(limit, asked).await {
         Ok(Ok(completed)) => (completed, true),
         Ok(Err(failed)) => {
+            // What the question did to the transaction, if it was asked there.
+            let effect = extract::fault(&failed).map(|failed| failed.effect());
+            let fault = match effect.filter(|effect| on_session && *effect != Effect::Statement) {
+                Some(effect) => fault.with_effect(effect),
+                None => fault,
+            };
             tracing::debug!(
                 target: "resilient",
                 fault = %fault,
@@ -142,7 +152,9 @@ fn with_constraint(fault: Fault, table: &Table, constraint: &Constraint) -> Faul
         .with_visibility(table.visible)
         .with_constraint(constraint.name.as_deref());
     let fault = match &constraint.references {
-        Some(parent) => fault.with_reference(&parent.table, &parent.columns),
+        Some(parent) => {
+            fault.with_reference(parent.schema.as_deref(), &parent.table, &parent.columns)
+        }
         None => fault,
     };
     if constraint.expression {

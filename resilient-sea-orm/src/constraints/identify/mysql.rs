@@ -105,7 +105,12 @@ impl<C: ConnectionTrait> Look<'_, C> {
         let [column] = fault.columns() else {
             return Ok(fault);
         };
-        let has = |table: &Table| table.columns.iter().any(|c| same(&c.name, column));
+        // A view has no constraints, and what it shows may have another name there. Hardly any
+        // table is without a key.
+        let has = |table: &Table| {
+            let column = table.columns.iter().any(|c| same(&c.name, column));
+            column && !table.constraints.is_empty()
+        };
         Ok(match self.written(has).await? {
             Some(table) => fault
                 .with_table(table.schema.as_deref(), &table.name)
@@ -137,7 +142,10 @@ impl<C: ConnectionTrait> Look<'_, C> {
         // not the table and the name has lost its beginning.
         if let Some(table) = fault.table().map(str::to_owned) {
             let has = |table: &Table| find(table, &fault, &name).is_some();
-            if let Some(table) = self.table(fault.schema(), &table, has).await? {
+            // MySQL 8 says the table and not its database, which the statement may.
+            let written = self.written.as_ref().filter(|w| same(&w.table, &table));
+            let schema = fault.schema().or(written.and_then(|w| w.schema.as_deref()));
+            if let Some(table) = self.table(schema, &table, has).await? {
                 return Ok(described(fault, &table, &name));
             }
         }

@@ -42,6 +42,16 @@ pub(super) async fn complete(
         return Ok(as_told(fault));
     };
     let part = described(fault, &table, request);
+    // The catalogue was read under another session's search_path. What the statement itself calls
+    // by its bare name is what that name means there.
+    let bare = request
+        .and_then(|request| target(request.text(), DbBackend::Postgres))
+        .is_some_and(|t| t.schema.is_none() && t.table == table.name);
+    let part = if bare {
+        part.with_visibility(true)
+    } else {
+        part
+    };
     let Some(whole) = &table.partition_of else {
         return Ok(part);
     };
@@ -136,9 +146,21 @@ fn as_told(fault: Fault) -> Fault {
 fn has(table: &Table, fault: &Fault) -> bool {
     fault.constraint().is_none_or(|name| {
         let mut constraints = table.constraints.iter();
-        constraints
-            .any(|constraint| constraint.name.as_deref() == Some(name) && agrees(constraint, fault))
+        constraints.any(|constraint| {
+            constraint.name.as_deref() == Some(name)
+                && is_kind(constraint, fault)
+                && agrees(constraint, fault)
+        })
     })
+}
+
+/// A check and an index may have the same name.
+fn is_kind(constraint: &Constraint, fault: &Fault) -> bool {
+    let kind = match fault.constraint_kind() {
+        Some(ConstraintKind::Restrict) => Some(ConstraintKind::ForeignKey),
+        kind => kind,
+    };
+    kind == Some(constraint.kind)
 }
 
 /// Whether the constraint has the columns that the error tells; a name can have been given to
@@ -160,7 +182,8 @@ fn agrees(constraint: &Constraint, fault: &Fault) -> bool {
 fn described(fault: Fault, table: &Table, request: Option<Request<'_>>) -> Fault {
     let name = fault.constraint().map(str::to_owned);
     let mut constraints = table.constraints.iter();
-    match constraints.find(|constraint| name.is_some() && constraint.name == name) {
+    let is_it = |c: &&Constraint| name.is_some() && c.name == name && is_kind(c, &fault);
+    match constraints.find(is_it) {
         Some(constraint) if !agrees(constraint, &fault) => {
             as_told(fault).with_visibility(table.visible)
         }

@@ -183,7 +183,8 @@ fn check(fault: Fault, catalogue: &Catalogue, written: Option<&Target>) -> Fault
     });
     match only(found) {
         Some((table, constraint)) => with_constraint(fault, table, constraint),
-        None => fault,
+        // Several tables have one of this name: none of them is meant by the name alone.
+        None => fault.with_visibility(false),
     }
 }
 

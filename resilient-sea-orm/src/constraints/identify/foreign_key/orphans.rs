@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use super::{super::super::target::deferred_keys, foreign_keys};
 
 /// Tables with more rows than this are not searched: it happens under the write lock.
-pub(super) const SEARCHED_ROWS: i64 = 100_000;
+const SEARCHED_ROWS: i64 = 100_000;
 
 /// So many of the rows that have lost their parent tell whether it was there before.
 const LOOKED_AT: u32 = 100;
@@ -20,16 +20,27 @@ pub(super) struct Orphans<'a> {
     rows: i64,
 }
 
-/// All of them, for the tables that are not too large; the key that was declared first is first.
+/// Those of the tables that have foreign keys and are not too large.
+pub(super) async fn searched<'a>(
+    db: &impl ConnectionTrait,
+    tables: &[&'a Table],
+) -> Result<Vec<&'a Table>, DbErr> {
+    let mut searched = Vec::new();
+    for &table in tables {
+        if foreign_keys(table).next().is_some() && rows_at_most(db, table).await? <= SEARCHED_ROWS {
+            searched.push(table);
+        }
+    }
+    Ok(searched)
+}
+
+/// All of them in these tables; the key that was declared first is first.
 pub(super) async fn orphans<'a>(
     db: &impl ConnectionTrait,
     tables: &[&'a Table],
 ) -> Result<Vec<Orphans<'a>>, DbErr> {
     let mut found = Vec::new();
     for &child in tables {
-        if foreign_keys(child).next().is_none() || rows_at_most(db, child).await? > SEARCHED_ROWS {
-            continue;
-        }
         let rows = db
             .query_all_raw(Statement::from_sql_and_values(
                 DbBackend::Sqlite,
@@ -203,7 +214,7 @@ pub(super) async fn number(db: &impl ConnectionTrait, sql: &str) -> Result<i64, 
 }
 
 /// An upper bound of a table's rows that costs no scan; a table without a rowid counts as small.
-pub(super) async fn rows_at_most(db: &impl ConnectionTrait, table: &Table) -> Result<i64, DbErr> {
+async fn rows_at_most(db: &impl ConnectionTrait, table: &Table) -> Result<i64, DbErr> {
     let name = quoted(&table.name);
     let sql = format!("SELECT coalesce(max(rowid), 0) FROM {name}");
     match number(db, &sql).await {
