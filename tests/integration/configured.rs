@@ -7,7 +7,9 @@ use resilient_sea_orm::{
     config::{Environment, PoolConfig},
     prelude::*,
 };
-use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, TransactionTrait};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, DbBackend, Statement, TransactionTrait,
+};
 use support::{Engine, TestDb, TestResult, engine_tests, wait_until};
 
 use crate::{
@@ -106,15 +108,25 @@ async fn a_slow_statement_is_ended(engine: Engine) -> TestResult {
 }
 
 /// A number that no other connection has.
-async fn mark(db: &ResilientConnection, engine: Engine) -> TestResult<i64> {
+async fn mark(db: &ResilientConnection, engine: Engine) -> Result<i64, sea_orm::DbErr> {
     Ok(match engine {
         Engine::Postgres => number(db, "SELECT CAST(pg_backend_pid() AS CHAR(9)) AS n").await,
         Engine::MariaDb => number(db, "SELECT CAST(CONNECTION_ID() AS CHAR) AS n").await,
-        // Temporary tables are a connection's own.
+        // Temporary tables are a connection's own; in a transaction, which is not moved to
+        // another one half-way.
         Engine::Sqlite => {
-            db.execute_unprepared("CREATE TEMP TABLE IF NOT EXISTS mark AS SELECT RANDOM() AS r")
+            let options = TransactOptions::new();
+            let read = || async {
+                db.execute_unprepared(
+                    "CREATE TEMP TABLE IF NOT EXISTS mark AS SELECT RANDOM() AS r",
+                )
                 .await?;
-            number(db, "SELECT CAST(r AS CHAR) AS n FROM mark").await
+                let sql = "SELECT r FROM mark";
+                let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql));
+                let row = row.await?.ok_or_else(|| Error::custom("no row"))?;
+                Ok::<i64, Error>(row.try_get_by_index(0)?)
+            };
+            db.transact(options, read).await?
         }
     })
 }
