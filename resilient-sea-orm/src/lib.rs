@@ -80,6 +80,11 @@ pub use transaction::ResilientTransaction;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// Compiles the example of the configuration.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/configuration.md")]
+struct Configuration;
+
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../resilient-macros/doc/constraint_messages.md")]
