@@ -4,6 +4,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{
     Failure, IsolationLevel,
+    config::Config,
     failure::DriverError,
     health::{deadlocks::DeadlockBook, sessions::SessionRegistry},
     metrics::ConnectionMetrics,
@@ -145,6 +146,7 @@ pub struct Context {
     pub(crate) locking: Locking,
     pub(crate) budget: Budget,
     pub(crate) limits: WireLimits,
+    pub(crate) config: Arc<Config>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
@@ -190,6 +192,7 @@ impl Context {
             locking: Locking::default(),
             budget: Budget::default(),
             limits: WireLimits::default(),
+            config: Arc::default(),
             clock: Arc::new(TokioClock),
             random: Arc::new(ThreadRandom),
             sessions: SessionRegistry::default(),
@@ -238,6 +241,14 @@ impl Context {
         self
     }
 
+    /// Sets what the health checks, sessions and alerts of this database go by. What the
+    /// configuration says about retries and limits is set by itself.
+    #[must_use]
+    pub fn with_config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
+        self
+    }
+
     /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -260,6 +271,12 @@ impl Context {
     /// The retry budget.
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// What the health checks, sessions and alerts of this database go by; the defaults unless
+    /// something was configured.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
     }
 
     /// The wire limits.

@@ -10,6 +10,7 @@
 //! | [`policy`] | whether, how long and how often to retry |
 //! | [`scope`] | transactions, savepoints, and which one a statement belongs to |
 //! | [`call`] | the attempt loop |
+//! | [`config`] | limits and habits, from code, files or the environment |
 //! | [`driver`] | the traits a driver implements |
 //! | [`health`] | how a database is doing |
 //! | [`metrics`] | what happened |
@@ -17,6 +18,7 @@
 
 pub mod call;
 pub mod classify;
+pub mod config;
 pub mod constraint;
 pub mod driver;
 pub mod failure;
@@ -28,6 +30,7 @@ pub mod policy;
 pub mod scope;
 pub mod time;
 
+pub use config::Config;
 pub use failure::{DriverError, Failure, Reason};
 pub use fault::{ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome};
 pub use options::{CallOptions, IsolationLevel, Propagation};

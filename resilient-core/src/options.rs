@@ -100,7 +100,7 @@ impl CallOptions {
         self
     }
 
-    /// Re-executions after the first attempt.
+    /// Re-executions after the first attempt, for every kind of fault.
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {
         self.retries = Some(retries);
@@ -161,10 +161,30 @@ impl CallOptions {
         let base = self.policy.as_ref().unwrap_or(default);
         RetryPolicy {
             retries: self.retries.unwrap_or(base.retries),
+            // A number that the call itself gives is meant for every kind.
+            deadlock_retries: match self.retries {
+                Some(_) => None,
+                None => base.deadlock_retries,
+            },
             on: self.on.unwrap_or(base.on),
             delay: self.delay.unwrap_or(base.delay),
             timeout: self.timeout.or(base.timeout),
             deadline: self.deadline.or(base.deadline),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FaultKind;
+
+    #[test]
+    fn a_calls_own_retries_hold_for_deadlocks_too() {
+        let connection = RetryPolicy::new().retries(3).deadlock_retries(5);
+        let resolved = CallOptions::new().resolve(&connection);
+        assert_eq!(resolved.retries_after(FaultKind::Deadlock), 5);
+        let resolved = CallOptions::new().retries(0).resolve(&connection);
+        assert_eq!(resolved.most_retries(), 0);
     }
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
+    Config,
     driver::{Context, Locking, WireLimits},
     policy::{Budget, BudgetConfig, RetryPolicy},
     time::{Clock, Random},
@@ -11,6 +12,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseConnectionTy
 
 use crate::{
     ResilientConnection, Result,
+    configured::{self, Hooks},
     connection::{default_isolation, system},
 };
 
@@ -30,11 +32,14 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
-    target: Option<Target>,
+    pub(crate) target: Option<Target>,
     name: Option<String>,
-    policy: RetryPolicy,
+    pub(crate) policy: RetryPolicy,
     budget: BudgetConfig,
-    limits: WireLimits,
+    pub(crate) limits: WireLimits,
+    /// Whether the limit for statements is the configuration's.
+    pub(crate) limit_configured: bool,
+    pub(crate) config: Option<Arc<Config>>,
     locking: Locking,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
@@ -44,6 +49,8 @@ pub struct Builder {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Target {
+    /// A pool that is opened on this database.
+    Url(String),
     /// A pool that is opened with these options.
     Open(Box<ConnectOptions>),
     /// A pool that is there already, or a mock.
@@ -58,13 +65,13 @@ impl From<ConnectOptions> for Target {
 
 impl From<&str> for Target {
     fn from(url: &str) -> Self {
-        ConnectOptions::new(url).into()
+        Self::Url(url.to_owned())
     }
 }
 
 impl From<String> for Target {
     fn from(url: String) -> Self {
-        ConnectOptions::new(url).into()
+        Self::Url(url)
     }
 }
 
@@ -116,6 +123,7 @@ impl Builder {
     #[must_use]
     pub fn statement_limit(mut self, limit: Duration) -> Self {
         self.limits.statement = limit;
+        self.limit_configured = false;
         self
     }
 
@@ -150,18 +158,35 @@ impl Builder {
     /// Opens the pool, or takes over the existing one.
     ///
     /// # Errors
-    /// When the URL is not understood, its engine's feature is off, the server refuses, or no
-    /// target was given.
+    /// When the URL is not understood, its engine's feature is off, the server refuses, the
+    /// configuration cannot be used, or no target was given.
     pub async fn connect(mut self) -> Result<ResilientConnection> {
-        let connection = match self.target.take() {
-            Some(Target::Open(options)) => Database::connect(*options).await?,
-            Some(Target::Existing(connection)) => connection,
+        let (options, hooks) = match self.target.take() {
+            Some(Target::Url(url)) => (ConnectOptions::new(url), Hooks::Free),
+            Some(Target::Open(options)) => (*options, Hooks::Taken),
+            Some(Target::Existing(connection)) => {
+                if let Some(config) = &self.config {
+                    config.validate()?;
+                }
+                return Ok(self.wrap(connection));
+            }
             None => {
                 return Err(resilient_core::Failure::misuse(
                     "the builder has no target: give it a URL, ConnectOptions or a \
-                     DatabaseConnection with to(..)",
+                     DatabaseConnection with to(..), or make it with from_env() and set \
+                     DATABASE_URL",
                 )
                 .into());
+            }
+        };
+        let connection = match &self.config {
+            None => Database::connect(options).await?,
+            Some(config) => {
+                let (connection, limit) = configured::open(config, options, hooks).await?;
+                if self.limit_configured {
+                    self.limits.statement = limit;
+                }
+                connection
             }
         };
         Ok(self.wrap(connection))
@@ -176,6 +201,9 @@ impl Builder {
             .with_locking(self.locking);
         if let Some(identity) = identity(&connection) {
             context = context.with_identity(identity);
+        }
+        if let Some(config) = self.config {
+            context = context.with_config(config);
         }
         if let Some(clock) = self.clock {
             context = context.with_clock(clock);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use resilient_core::{IsolationLevel as Level, driver::Context};
+use resilient_core::{Config, IsolationLevel as Level, driver::Context};
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
 };
@@ -73,6 +73,12 @@ impl ResilientConnection {
     /// The name in metrics and messages.
     pub fn name(&self) -> &str {
         self.pool.context.name()
+    }
+
+    /// What was configured; the defaults unless [`Builder::config`] or the environment said
+    /// otherwise.
+    pub fn config(&self) -> &Config {
+        self.pool.context.config()
     }
 
     /// Retries that the budget still allows.

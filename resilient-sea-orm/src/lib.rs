@@ -29,6 +29,7 @@
 mod advice;
 mod builder;
 mod compat;
+mod configured;
 mod connection;
 mod connection_trait;
 #[cfg(feature = "sqlx-dep")]
@@ -61,7 +62,7 @@ pub use error::{Error, Result};
 pub use extract::{classify, violation};
 pub use resilient_core as core;
 pub use resilient_core::{
-    ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
+    Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation, config,
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
     metrics, policy, time,
@@ -78,6 +79,11 @@ pub use transaction::ResilientTransaction;
 #[cfg(all(doctest, feature = "macros", feature = "sqlx-sqlite"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Compiles the example of the configuration.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/configuration.md")]
+struct Configuration;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

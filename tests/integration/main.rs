@@ -14,6 +14,7 @@ mod cancellation;
 mod cancelled_parts;
 mod causes;
 mod commit;
+mod configured;
 mod deadlocks;
 mod depth;
 mod detached;

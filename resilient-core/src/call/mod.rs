@@ -11,10 +11,7 @@ mod site;
 use std::{
     fmt,
     future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,11 +21,13 @@ use mode::{Mode, mode};
 pub use site::Site;
 
 use crate::{
-    CallOptions, Fault, Outcome,
+    CallOptions, Fault, FaultKind, Outcome,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
     metrics::MethodMetrics,
-    policy::{DelaySequence, Level, RetryPolicy, Situation, StopReason, Verdict, decide},
+    policy::{
+        Allowance, DelaySequence, Level, RetryPolicy, Situation, StopReason, Verdict, decide,
+    },
     scope::{CallStatus, Frame, FramePlace, Holder, Scope},
 };
 
@@ -54,7 +53,7 @@ pub struct Call<D: Database> {
     started: Instant,
     deadline: Option<Instant>,
     delays: DelaySequence,
-    allowance: Arc<AtomicU32>,
+    allowance: Arc<Allowance>,
     ended: bool,
 }
 
@@ -79,7 +78,7 @@ impl<D: Database> Call<D> {
                 Arc::clone(&outer.allowance)
             } else {
                 context.budget.deposit();
-                Arc::new(AtomicU32::new(policy.retries))
+                Arc::new(Allowance::of(policy))
             };
         Self {
             status: Arc::new(CallStatus::new(method.name(), parent)),
@@ -98,18 +97,22 @@ impl<D: Database> Call<D> {
         }
     }
 
-    /// Whether no further attempt can follow the current one.
+    /// Whether no further attempt can follow the current one, whatever it fails with.
     pub fn is_last_attempt(&self) -> bool {
-        self.left() == 0 || matches!(self.mode, Ok(Mode::Joined(_)) | Err(_))
+        let left = self
+            .own(self.policy.most_retries())
+            .min(self.allowance.most_left());
+        left == 0 || matches!(self.mode, Ok(Mode::Joined(_)) | Err(_))
     }
 
-    fn left(&self) -> u32 {
-        let own = self
-            .policy
-            .retries
-            .saturating_add(1)
-            .saturating_sub(self.attempt);
-        own.min(self.allowance.load(Ordering::Relaxed))
+    /// Retries that may still be made after a fault of this kind.
+    fn left_after(&self, kind: FaultKind) -> u32 {
+        self.own(self.policy.retries_after(kind))
+            .min(self.allowance.left_after(kind))
+    }
+
+    fn own(&self, retries: u32) -> u32 {
+        retries.saturating_add(1).saturating_sub(self.attempt)
     }
 
     /// Opens the scope of the next attempt. Nothing is sent to the server yet.
@@ -226,10 +229,7 @@ impl<D: Database> Call<D> {
         let context = self.db.context();
         if matches!(self.mode, Ok(Mode::Root | Mode::Detached)) {
             // The nested calls' retries too: they came out of the same allowance.
-            let left = self.allowance.load(Ordering::Relaxed);
-            context
-                .budget
-                .refund(self.policy.retries.saturating_sub(left));
+            context.budget.refund(self.allowance.made());
         } else if self.outer.as_ref().is_some_and(|f| !f.settled_outside) {
             // Inside a transaction that no call runs, nobody else gives them back.
             context.budget.refund(self.attempt.saturating_sub(1));
@@ -290,7 +290,7 @@ impl<D: Database> Call<D> {
             level,
             read_only: self.options.read_only,
             on: self.policy.on,
-            left: self.left(),
+            left: cause.map_or(0, |cause| self.left_after(cause.kind())),
             now: context.clock.now(),
             deadline: self.deadline,
         };
@@ -316,7 +316,7 @@ impl<D: Database> Call<D> {
     async fn wait(&mut self, fault: &Fault, delay: Duration) {
         let context = self.db.context();
         self.method.retries.add(fault.kind());
-        self.allowance.fetch_sub(1, Ordering::Relaxed);
+        self.allowance.draw();
         tracing::info!(
             target: "resilient",
             method = self.method.name(),

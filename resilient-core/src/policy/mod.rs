@@ -1,9 +1,11 @@
 //! Whether, how long and how often to retry.
 
+mod allowance;
 mod budget;
 mod delay;
 mod retry;
 
+pub(crate) use allowance::Allowance;
 pub use budget::{Budget, BudgetConfig};
 #[cfg(feature = "backoff")]
 pub use delay::from_backoff;

@@ -23,6 +23,7 @@ use crate::{Effect, Fault, FaultKind, FaultSet, time::Random};
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     pub(crate) retries: u32,
+    pub(crate) deadlock_retries: Option<u32>,
     pub(crate) on: FaultSet,
     pub(crate) delay: Delay,
     pub(crate) timeout: Option<Duration>,
@@ -34,6 +35,7 @@ impl RetryPolicy {
     pub const fn new() -> Self {
         Self {
             retries: 3,
+            deadlock_retries: None,
             on: FaultSet::TRANSIENT,
             delay: Delay::by_fault(),
             timeout: None,
@@ -45,6 +47,18 @@ impl RetryPolicy {
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// The same for deadlocks, which the server breaks at once and a repetition usually gets
+    /// past; as many as [`retries`](Self::retries) by default.
+    ///
+    /// All retries of a call are counted together: with 3 and 5, a deadlock is retried while
+    /// fewer than 5 retries were made for whatever reason, any other fault while fewer than 3
+    /// were. A method that sets `retries` itself means every kind.
+    #[must_use]
+    pub const fn deadlock_retries(mut self, retries: u32) -> Self {
+        self.deadlock_retries = Some(retries);
         self
     }
 
@@ -76,6 +90,19 @@ impl RetryPolicy {
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
+    }
+
+    /// How many retries a call may have made, and still make one after `kind`.
+    pub(crate) fn retries_after(&self, kind: FaultKind) -> u32 {
+        match kind {
+            FaultKind::Deadlock => self.deadlock_retries.unwrap_or(self.retries),
+            _ => self.retries,
+        }
+    }
+
+    /// The most retries a call can make, whatever goes wrong.
+    pub(crate) fn most_retries(&self) -> u32 {
+        self.retries.max(self.deadlock_retries.unwrap_or(0))
     }
 }
 

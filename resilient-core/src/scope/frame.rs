@@ -1,16 +1,11 @@
 //! Where the running task stands: which call it is in, and in which scope of which database.
 
-use std::{
-    any::Any,
-    future::Future,
-    sync::{Arc, atomic::AtomicU32},
-    time::Instant,
-};
+use std::{any::Any, future::Future, sync::Arc, time::Instant};
 
 use tokio::task::futures::TaskLocalFuture;
 
 use super::{CallStatus, Detached, Scope, ScopeId};
-use crate::driver::Database;
+use crate::{driver::Database, policy::Allowance};
 
 tokio::task_local! {
     static CURRENT: Arc<Frame>;
@@ -23,7 +18,7 @@ pub(crate) struct Frame {
     pub(crate) status: Arc<CallStatus>,
     pub(crate) deadline: Option<Instant>,
     /// Retries left to the root and everything in it: nested retries do not multiply.
-    pub(crate) allowance: Arc<AtomicU32>,
+    pub(crate) allowance: Arc<Allowance>,
     /// Whether a call around this one settles the allowance with the budget.
     pub(crate) settled_outside: bool,
     pub(crate) parent: Option<Arc<Frame>>,
@@ -198,7 +193,7 @@ pub async fn within<D: Database, T>(scope: &Scope<D>, future: impl Future<Output
             .as_ref()
             // Nothing retries this scope, so calls in it have their own retries to spend.
             .map_or_else(
-                || Arc::new(AtomicU32::new(u32::MAX)),
+                || Arc::new(Allowance::unlimited()),
                 |f| Arc::clone(&f.allowance),
             ),
         settled_outside: parent.as_ref().is_some_and(|f| f.settled_outside),

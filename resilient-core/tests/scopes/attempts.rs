@@ -271,3 +271,36 @@ async fn a_stricter_isolation_inside_is_refused() {
     .0;
     assert!(error.to_string().contains("outermost method"), "{error}");
 }
+
+#[tokio::test]
+async fn deadlocks_may_be_retried_more_often_than_other_faults_on_one_count() {
+    const LOST: Option<(FaultKind, Effect)> =
+        Some((FaultKind::SerializationFailure, Effect::Transaction));
+    let policy = RetryPolicy::new()
+        .retries(1)
+        .deadlock_retries(3)
+        .delay(Delay::none());
+    for (faults, attempts, ends_with) in [
+        ([DEADLOCK; 4], 4, FaultKind::Deadlock),
+        ([LOST; 4], 2, FaultKind::SerializationFailure),
+        // The retries after deadlocks count for the others too.
+        (
+            [DEADLOCK, DEADLOCK, LOST, LOST],
+            3,
+            FaultKind::SerializationFailure,
+        ),
+    ] {
+        let db = FakeDb::new();
+        // A BEGIN before each statement.
+        db.fail(faults.iter().flat_map(|fault| [OK, *fault]));
+        let runs = Cell::new(0);
+        let error = run(db.call(nested().policy(policy)), || {
+            runs.set(runs.get() + 1);
+            db.work()
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(runs.get(), attempts, "{faults:?}");
+        assert_eq!(error.0.kind(), ends_with, "{faults:?}");
+    }
+}

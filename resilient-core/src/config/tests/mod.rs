@@ -1,0 +1,3 @@
+mod documentation;
+mod environment;
+mod sections;
