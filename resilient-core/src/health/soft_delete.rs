@@ -18,8 +18,10 @@ pub enum Marker {
     /// When it was deleted, in seconds or milliseconds since 1970; without a value or with 0, it
     /// is not.
     UnixTime,
-    /// That it is deleted, and not when.
+    /// That it is deleted, and not when: a boolean.
     Flag,
+    /// The same as a number: deleted, unless it is 0 or without a value.
+    Number,
 }
 
 /// The column of a table by which its rows count as deleted.
