@@ -33,5 +33,6 @@ mod serializable;
 mod silence;
 mod swallowed;
 mod swallowed_nested;
+mod table_health;
 mod time_limits;
 mod verify;

@@ -45,10 +45,10 @@ impl Sample {
         least: u64,
         days: u32,
     ) -> RowCounts {
-        let total = match (known, self.total) {
-            (Some(known), _) => known,
-            (None, Some(total)) => total as u64,
-            (None, None) => self.read as u64,
+        let total = match (self.total, known) {
+            (Some(total), _) if self.read > 0.0 => total.round() as u64,
+            (_, Some(known)) => known,
+            (_, None) => self.read as u64,
         };
         let total = total.max(least);
         let share = |part: f64| {
@@ -64,7 +64,8 @@ impl Sample {
     }
 }
 
-/// On PostgreSQL: pages chosen by chance, about `limit` rows.
+/// On PostgreSQL: pages from all over the table, about `limit` rows; the same ones next time, so
+/// that a report does not change by chance.
 pub(super) async fn of_pages(
     db: &impl ConnectionTrait,
     target: &Target<'_>,
@@ -72,28 +73,33 @@ pub(super) async fn of_pages(
     days: u32,
     limit: u64,
 ) -> Result<Sample, DbErr> {
+    let expected = facts.rows.unwrap_or_default().max(1);
     #[allow(clippy::cast_precision_loss)]
-    let share = 100.0 * limit as f64 / facts.rows.unwrap_or_default().max(1) as f64;
+    let percent = (100.0 * limit as f64 / expected as f64).clamp(0.000_001, 100.0);
+    // The planner only guesses how many rows fit on a page of a table that it never analyzed.
+    let most = limit.saturating_mul(10);
     let query = format!(
-        "SELECT {} FROM (SELECT {} FROM {} TABLESAMPLE SYSTEM ({:.6}) LIMIT {}) q",
+        "SELECT {} FROM (SELECT {} FROM {} TABLESAMPLE SYSTEM ({percent:.6}) \
+         REPEATABLE (0) LIMIT {most}) q",
         target.counts(days),
         target.reads(),
         target.name(),
-        share.clamp(0.000_001, 100.0),
-        // The planner may have been wrong about the whole.
-        limit * 2,
     );
     let query = Statement::from_string(target.backend, query);
     let Some(row) = db.query_one_raw(query).await? else {
         return Ok(Sample::default());
     };
     let number = |name| row.try_get::<i64>("", name).map(i64::unsigned_abs);
-    Ok(Sample::of(&RowCounts {
+    let mut sample = Sample::of(&RowCounts {
         total: number("total")?,
         deleted: Some(number("deleted")?),
         old_deleted: Some(number("old_deleted")?),
         estimated: true,
-    }))
+    });
+    if number("total")? < most {
+        sample.total = Some(sample.read * 100.0 / percent);
+    }
+    Ok(sample)
 }
 
 /// Rows behind places that are evenly spread over a key of integers, about `limit` in all.
