@@ -60,7 +60,7 @@ pub(super) async fn rows(
         }
     };
     let least = first.map_or(0, |found| found.total);
-    Ok(sample.scaled(target, facts.rows, least, days))
+    Ok(sample.scaled(target, facts, least, days))
 }
 
 /// No more than these rows, whichever are at hand.

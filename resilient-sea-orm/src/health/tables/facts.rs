@@ -5,10 +5,13 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 use super::target::Target;
 
 /// What is known of a table beforehand.
+#[allow(clippy::struct_excessive_bools)] // four answers to four questions
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     /// About how many rows it has, where the engine keeps that.
     pub(super) rows: Option<u64>,
+    /// Whether that is a guess from the table's size alone.
+    pub(super) guessed: bool,
     /// Whether it has rows of its own, and so can have indexes.
     pub(super) stored: bool,
     /// Whether it is one of partitions.
@@ -20,7 +23,7 @@ pub(super) struct Facts {
 }
 
 const POSTGRES: &str = "
-SELECT c.relkind::text AS kind,
+SELECT c.relkind::text AS kind, CASE WHEN c.reltuples <= 0 THEN 'y' END AS guessed,
        CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_stats s WHERE s.schemaname = n.nspname
                          AND s.tablename = c.relname AND s.attname = $3) THEN 'y' END AS analyzed
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -67,6 +70,7 @@ async fn postgres(db: &impl ConnectionTrait, target: &Target<'_>) -> Result<Fact
     let kind = text(&row, "kind")?;
     Ok(Facts {
         rows: Some(planned(db, target, None).await?),
+        guessed: text(&row, "guessed")?.is_some(),
         stored: matches!(kind.as_deref(), Some("r" | "p" | "m")),
         partitioned: kind.as_deref() == Some("p"),
         analyzed: text(&row, "analyzed")?.is_some(),

@@ -36,19 +36,19 @@ impl Sample {
         }
     }
 
-    /// As if all rows were like these. `known` is how many there are, as far as the engine knows,
-    /// and `least` how many there are at least.
+    /// As if all rows were like these; there are `least` of them at least.
     pub(super) fn scaled(
         self,
         target: &Target<'_>,
-        known: Option<u64>,
+        facts: &Facts,
         least: u64,
         days: u32,
     ) -> RowCounts {
-        let total = match (self.total, known) {
-            (Some(total), _) if self.read > 0.0 => total.round() as u64,
-            (_, Some(known)) => known,
-            (_, None) => self.read as u64,
+        let total = match (facts.rows, self.total) {
+            (Some(known), _) if !facts.guessed => known,
+            (_, Some(total)) => total.round() as u64,
+            (Some(guess), None) => guess,
+            (None, None) => self.read as u64,
         };
         let total = total.max(least);
         let share = |part: f64| {
