@@ -1,21 +1,24 @@
-//! The `#[resilient]` attribute and the derives `ConstraintMessages` and `RepositoryError`.
+//! The `#[resilient]` attribute and the derives `ConstraintMessages`, `SoftDelete` and
+//! `RepositoryError`.
 //!
 //! Use them through `resilient-sea-orm`, which re-exports them and holds what expansions call.
 //!
 //! The way of the tokens: `attr` reads the attribute, `model` the item, `valid` checks both, and
 //! `expand` emits; one `Ctxt` collects every error on the way. The derives go the same way in
-//! `constraint` and `repository_error`.
+//! `constraint`, `soft_delete` and `repository_error`.
 
 mod attr;
 mod constraint;
 mod ctxt;
 mod duration;
+mod entity;
 mod entries;
 mod expand;
 mod fallback;
 mod model;
 mod pipeline;
 mod repository_error;
+mod soft_delete;
 mod valid;
 mod words;
 
@@ -98,6 +101,32 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(ConstraintMessages, attributes(constraint))]
 pub fn constraint_messages(item: TokenStream) -> TokenStream {
     constraint::derive(item.into()).into()
+}
+
+/// Says by which column the rows of an entity's table count as deleted.
+///
+/// On SeaORM's `Model`, in the classic format (`DeriveEntityModel`) and in the dense one. The
+/// column's field is marked with `#[soft_delete]`; `db.table_reports(...)` then counts deleted
+/// rows, and says when to clean up and which index is missing.
+///
+#[doc = include_str!("../doc/soft_delete.md")]
+///
+/// | type of the field | deleted |
+/// | --- | --- |
+/// | a time in an `Option` | if it has a value |
+/// | `bool` | if it is true; how long ago is not known |
+/// | an integer of 32 or 64 bits, also in an `Option` | if it is not 0: seconds or milliseconds since 1970 |
+/// | a smaller integer | if it is not 0; how long ago is not known |
+///
+/// And about the entity, on the struct:
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `database` | name of the connection, where two databases have a table of this name | any |
+/// | `crate` | path of the runtime crate | `::resilient_sea_orm` |
+#[proc_macro_derive(SoftDelete, attributes(soft_delete))]
+pub fn soft_delete(item: TokenStream) -> TokenStream {
+    soft_delete::derive(item.into()).into()
 }
 
 /// Lets `?` put database errors into an error enum of your own.

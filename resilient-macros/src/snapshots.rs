@@ -8,7 +8,7 @@ use quote::ToTokens as _;
 use syn::{File, Item, Meta};
 
 use crate::model::take_attributes;
-use crate::{constraint, pipeline, repository_error};
+use crate::{constraint, pipeline, repository_error, soft_delete};
 
 #[test]
 fn expansions_are_as_recorded() {
@@ -39,13 +39,16 @@ fn expansions_are_as_recorded() {
     );
 }
 
-/// The file, with every annotated item expanded; behind a struct what `ConstraintMessages` adds, and
-/// behind an enum what `RepositoryError` does.
+/// The file, with every annotated item expanded; behind a struct what `ConstraintMessages` or
+/// `SoftDelete` adds, and behind an enum what `RepositoryError` does.
 fn expand(source: &str) -> String {
     let mut file = syn::parse_file(source).expect("valid Rust");
     let mut items = Vec::new();
     for mut item in file.items {
         let derived = match &item {
+            Item::Struct(item) if derives(item, "SoftDelete") => {
+                Some(soft_delete::derive(item.to_token_stream()))
+            }
             Item::Struct(item) => Some(constraint::derive(item.to_token_stream())),
             Item::Enum(item) => Some(repository_error::derive(item.to_token_stream())),
             _ => None,
@@ -75,4 +78,12 @@ fn expand(source: &str) -> String {
     }
     file.items = items;
     prettyplease::unparse(&file)
+}
+
+fn derives(item: &syn::ItemStruct, name: &str) -> bool {
+    let derive = |attr: &syn::Attribute| {
+        attr.path().is_ident("derive")
+            && matches!(&attr.meta, Meta::List(list) if list.tokens.to_string() == name)
+    };
+    item.attrs.iter().any(derive)
 }

@@ -123,6 +123,44 @@ pub(crate) const PLACEHOLDERS: &[&str] = &[
     "value",
 ];
 
+/// The keys of `#[soft_delete]` on a struct; on a field it stands alone.
+pub(crate) const SOFT_DELETE_KEYS: &[&str] = &["database", "crate"];
+
+/// What columns are often called that say when, or whether, a row was deleted.
+pub(crate) const SOFT_DELETE_NAMES: &[&str] = &[
+    "deleted_at",
+    "is_deleted",
+    "deleted",
+    "deleted_on",
+    "removed_at",
+    "archived_at",
+];
+
+/// Types of times, which are always there unless they are in an `Option`.
+pub(crate) const TIME_TYPES: &[&str] = &[
+    "DateTime",
+    "DateTimeUtc",
+    "DateTimeLocal",
+    "DateTimeWithTimeZone",
+    "ChronoDateTime",
+    "ChronoDateTimeUtc",
+    "ChronoDateTimeLocal",
+    "ChronoDateTimeWithTimeZone",
+    "NaiveDateTime",
+    "NaiveDate",
+    "Date",
+    "TimeDate",
+    "TimeDateTime",
+    "TimeDateTimeWithTimeZone",
+    "OffsetDateTime",
+    "PrimitiveDateTime",
+];
+
+/// Types that say neither when nor whether a row was deleted.
+pub(crate) const UNFIT_TYPES: &[&str] = &[
+    "String", "Vec", "f32", "f64", "char", "Uuid", "Json", "Decimal", "Time",
+];
+
 /// The keys of `#[resilient]` on an enum with `#[derive(RepositoryError)]`.
 pub(crate) const ERROR_KEYS: &[&str] = &["crate"];
 

@@ -42,6 +42,7 @@ mod error;
 mod extract;
 #[cfg(feature = "sqlx-dep")]
 mod giveback;
+pub mod health;
 mod keywords;
 mod pool;
 pub mod prelude;
@@ -68,7 +69,7 @@ pub use resilient_core::{
     metrics, policy, time,
 };
 #[cfg(feature = "macros")]
-pub use resilient_macros::{ConstraintMessages, RepositoryError, resilient};
+pub use resilient_macros::{ConstraintMessages, RepositoryError, SoftDelete, resilient};
 pub use sea_orm;
 pub use sea_orm::IsolationLevel;
 pub use stream::ResilientStream;
@@ -89,4 +90,5 @@ struct Configuration;
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../resilient-macros/doc/constraint_messages.md")]
 #[doc = include_str!("../../resilient-macros/doc/repository_error.md")]
+#[doc = include_str!("../../resilient-macros/doc/soft_delete.md")]
 struct Derives;

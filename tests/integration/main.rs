@@ -34,6 +34,7 @@ mod serializable;
 mod silence;
 mod swallowed;
 mod swallowed_nested;
+mod table_health;
 mod time_limits;
 mod verify;
 mod violations_hard;

@@ -16,6 +16,7 @@ fn ui() {
         "functions",
         "items",
         "options",
+        "soft_delete",
         "values",
     ] {
         cases.compile_fail(format!("{topic}/*.rs"));

@@ -47,6 +47,8 @@ pub struct Table {
     /// Unique and primary keys, foreign keys, checks and exclusions. Not `NOT NULL`, which the
     /// columns tell.
     pub constraints: Vec<Constraint>,
+    /// The indexes that look-ups by a column's value can use, unique ones and those of keys too.
+    pub indexes: Vec<Index>,
 }
 
 /// The whole of a partition.
@@ -99,6 +101,23 @@ impl Constraint {
             references: None,
         }
     }
+}
+
+/// An index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// The name.
+    pub name: String,
+    /// The plain columns in the index's order, up to the first expression.
+    pub columns: Vec<String>,
+    /// Whether there are expressions in it.
+    pub expression: bool,
+    /// Whether it has some rows only.
+    pub partial: bool,
+    /// The columns that the choice of those rows mentions.
+    pub condition: Vec<String>,
+    /// Whether it is unique.
+    pub unique: bool,
 }
 
 /// What a foreign key references.

@@ -21,7 +21,7 @@ mod resolver;
 mod tests;
 mod violation;
 
-pub use catalogue::{Catalogue, Column, Constraint, Parent, Reference, Table};
+pub use catalogue::{Catalogue, Column, Constraint, Index, Parent, Reference, Table};
 pub use declaration::{Declaration, Rule};
 pub use drift::compare;
 pub use names::columns_in_expression;

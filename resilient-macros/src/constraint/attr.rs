@@ -3,9 +3,9 @@
 use proc_macro2::{Group, Ident, TokenTree};
 use syn::{Attribute, Expr, Lit, LitStr, Path};
 
-use super::entity::{Entity, Field, Nature};
 use crate::attr::{Read, find, literal};
 use crate::ctxt::Ctxt;
+use crate::entity::{Entity, Field, Nature};
 use crate::entries::{self, Entry, Form};
 use crate::words;
 
@@ -265,7 +265,7 @@ fn columns(ctxt: &Ctxt, group: &Group) -> Vec<Ident> {
 }
 
 /// A text in quotes that says something.
-fn text(ctxt: &Ctxt, key: &Ident, value: Option<&Expr>) -> Option<LitStr> {
+pub(crate) fn text(ctxt: &Ctxt, key: &Ident, value: Option<&Expr>) -> Option<LitStr> {
     let example = match key.to_string().as_str() {
         "message" => "\"that name is taken\"",
         "code" => "\"name_taken\"",

@@ -15,7 +15,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 
 use super::attr::{Declared, Rule};
-use super::entity::{Entity, Field};
+use crate::entity::{Entity, Field};
 use crate::{expand::private, words::camel_case};
 
 pub(super) fn registration(entity: &Entity, declared: &Declared) -> TokenStream {

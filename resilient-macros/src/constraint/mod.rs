@@ -1,10 +1,9 @@
 //! `#[derive(ConstraintMessages)]`: what an entity says about the constraints of its table.
 //!
-//! `entity` reads the struct as SeaORM does, `attr` the syntax of `#[constraint(...)]`, `valid`
+//! `crate::entity` reads the struct as SeaORM does, `attr` the syntax of `#[constraint(...)]`, `valid`
 //! checks both, `expand` emits one registration.
 
 mod attr;
-mod entity;
 mod expand;
 mod text;
 mod valid;
@@ -14,8 +13,10 @@ mod tests;
 
 use proc_macro2::TokenStream;
 
-use self::entity::Entity;
+pub(crate) use self::attr::text;
+
 use crate::ctxt::Ctxt;
+use crate::entity::Entity;
 
 /// The registration, or every error. The struct itself is not the derive's to repeat.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
@@ -29,7 +30,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
 
 /// The registration, to be used only if nothing was reported.
 fn understand(ctxt: &Ctxt, input: TokenStream) -> Option<TokenStream> {
-    let entity = Entity::parse(ctxt, input)?;
+    let entity = Entity::parse(ctxt, input, "ConstraintMessages", "constraint")?;
     valid::check_relations(ctxt, &entity);
     if entity.is_extended() {
         // `#[sea_orm::model]` copied everything but the relations from `Model`, which registers

@@ -4,9 +4,9 @@ use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 
 use super::attr::{Declared, Rule};
-use super::entity::{Entity, Field, Nature};
 use super::text;
 use crate::ctxt::Ctxt;
+use crate::entity::{Entity, Field, Nature};
 use crate::words;
 
 /// No `#[constraint]` stands on a relation. Of a dense entity only the struct that

@@ -10,7 +10,7 @@ use std::{rc::Rc, sync::Arc};
 
 #[cfg(feature = "sqlx-dep")]
 pub use constraints::{assert_declared, catalogue};
-pub use declared::{column, declaration, rule};
+pub use declared::{column, declaration, rule, soft_delete};
 pub use replay::{Owned, ReplayArgument};
 
 pub use crate::Error;
@@ -18,6 +18,7 @@ pub use resilient_core::{
     CallOptions, ConstraintKind, FaultKind, FaultSet, IsolationLevel, Propagation,
     call::{Call, Site, Step},
     constraint::{Registration, inventory},
+    health::soft_delete::Registration as SoftDeleteRegistration,
     policy::{Delay, Jitter, RetryPolicy},
 };
 

@@ -123,6 +123,66 @@ async fn unique_indexes(engine: Engine) -> TestResult {
     Ok(())
 }
 
+/// An index's name, its columns, and what is special about it.
+fn indexes(table: &resilient_sea_orm::constraint::Table) -> Vec<String> {
+    let one = |index: &resilient_sea_orm::constraint::Index| {
+        let marks = [
+            (index.unique, " unique"),
+            (index.expression, " expression"),
+            (index.partial, " where "),
+        ];
+        let marks: String = marks.iter().filter(|m| m.0).map(|m| m.1).collect();
+        let condition = index.condition.join(", ");
+        format!(
+            "{} ({}){marks}{condition}",
+            index.name,
+            index.columns.join(", ")
+        )
+    };
+    table.indexes.iter().map(one).collect()
+}
+
+async fn all_indexes(engine: Engine) -> TestResult {
+    let schema = Schema::with(
+        engine,
+        &[
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, c INTEGER)",
+            "CREATE UNIQUE INDEX t_1 ON t (b, a)",
+            "CREATE INDEX t_2 ON t (c, b)",
+        ],
+    )
+    .await;
+    let mut expected = vec!["t_1 (b, a) unique", "t_2 (c, b)"];
+    if engine == Engine::MariaDb {
+        expected.insert(0, "PRIMARY (id) unique");
+    } else {
+        schema
+            .run(&[
+                "CREATE INDEX t_3 ON t (a, abs(b), c)",
+                "CREATE INDEX t_4 ON t (a) WHERE c IS NULL AND b > 0",
+                "CREATE INDEX t_5 ON t (abs(b))",
+            ])
+            .await;
+        expected.extend([
+            "t_3 (a) expression",
+            "t_4 (a) where b, c",
+            "t_5 () expression",
+        ]);
+    }
+    if engine == Engine::Postgres {
+        expected.push("t_pkey (id) unique");
+        schema
+            .run(&["CREATE INDEX t_brin ON t USING brin (c)"])
+            .await;
+    }
+    let mut found = indexes(&schema.table("t").await);
+    for one in &mut found {
+        *one = one.replace("where c, b", "where b, c");
+    }
+    assert_eq!(found, expected);
+    Ok(())
+}
+
 async fn odd_names(engine: Engine) -> TestResult {
     let quoted = |sql: &str| match engine {
         Engine::MariaDb => sql.replace('"', "`"),
@@ -233,6 +293,7 @@ async fn tables_that_are_asked_for(engine: Engine) -> TestResult {
 engine_tests! {
     inline_constraints,
     unique_indexes,
+    all_indexes,
     odd_names,
     triggers_and_views,
     tables_that_are_asked_for,

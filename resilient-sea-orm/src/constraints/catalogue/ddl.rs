@@ -77,6 +77,15 @@ pub(super) fn index_part(sql: &str, place: usize) -> Option<String> {
     Some(sql.get(first.start..last.end)?.to_owned())
 }
 
+/// The text behind the WHERE of a CREATE INDEX.
+pub(super) fn index_condition(sql: &str) -> Option<String> {
+    let tokens = tokens(sql)?;
+    let start = tokens.iter().position(Piece::opens)?;
+    let mut after = tokens.get(start + closing(&tokens[start..])..)?.iter();
+    let condition = after.find(|piece| piece.is("WHERE"))?;
+    Some(sql.get(condition.end..)?.to_owned())
+}
+
 struct Reader<'a> {
     sql: &'a str,
     found: Definitions,
@@ -364,6 +373,8 @@ mod tests {
         assert_eq!(index_part(sql, 2).as_deref(), Some("(c + 1) DESC"));
         assert_eq!(index_part(sql, 3), None);
         assert_eq!(index_part("CREATE", 0), None);
+        assert_eq!(index_condition(sql).as_deref(), Some(" a > (0)"));
+        assert_eq!(index_condition("CREATE INDEX i ON t (\"where\")"), None);
     }
 
     #[test]

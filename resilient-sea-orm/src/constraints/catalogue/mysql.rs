@@ -104,6 +104,7 @@ fn query(which: Which<'_>, abilities: Abilities) -> Query {
             (parent_schema, "parent_schema"),
             (parent, "parent"),
             (parent_column, "parent_column"),
+            ("NULL", "condition_text"),
         ]
         .map(|(value, name)| format!("CAST({value} AS CHAR) AS {name}"));
         query.push("SELECT ").push(&columns.join(", "));
@@ -145,6 +146,15 @@ fn items(abilities: Abilities) -> Vec<Item> {
                 "NULL"
             },
             from: "statistics i WHERE i.non_unique = 0",
+            ..Item::default()
+        },
+        Item {
+            kind: "'index'",
+            name: "i.index_name",
+            mark: "CASE WHEN i.non_unique = 0 THEN 'y' END",
+            pos: "i.seq_in_index",
+            column: "i.column_name",
+            from: "statistics i WHERE i.index_type IN ('BTREE', 'HASH')",
             ..Item::default()
         },
         Item {
@@ -265,7 +275,7 @@ mod tests {
     fn names_are_values() {
         let asked = [(Some("o'clock"), "a"), (None, "b")];
         let query = query(Which::Tables(&asked), Abilities::default());
-        assert_eq!(query.values.len(), 5 * 3);
+        assert_eq!(query.values.len(), 6 * 3);
         assert_eq!(query.sql.matches('?').count(), query.values.len());
         assert!(!query.sql.contains("clock"));
     }

@@ -2,7 +2,9 @@
 
 use resilient_core::{
     ConstraintKind,
-    constraint::{Catalogue, Column, Constraint, Parent, Reference, Table, columns_in_expression},
+    constraint::{
+        Catalogue, Column, Constraint, Index, Parent, Reference, Table, columns_in_expression,
+    },
 };
 use sea_orm::{DbErr, QueryResult};
 
@@ -11,12 +13,12 @@ use sea_orm::{DbErr, QueryResult};
 pub(super) struct Row {
     pub(super) schema: Option<String>,
     pub(super) table: String,
-    /// `table`, `column`, `partition`, `trigger`, or a kind of constraint; of a constraint there
-    /// is a row for each of its members.
+    /// `table`, `column`, `partition`, `trigger`, `index`, or a kind of constraint; of an index or
+    /// a constraint there is a row for each of its members.
     pub(super) item: String,
-    /// Of a constraint.
+    /// Of an index or a constraint.
     pub(super) name: Option<String>,
-    /// Of a table: visible. Of a column: nullable. Of a constraint: partial.
+    /// Of a table: visible. Of a column: nullable. Of a constraint: partial. Of an index: unique.
     pub(super) mark: bool,
     pub(super) position: u32,
     pub(super) column: Option<String>,
@@ -25,6 +27,8 @@ pub(super) struct Row {
     pub(super) parent_schema: Option<String>,
     pub(super) parent: Option<String>,
     pub(super) parent_column: Option<String>,
+    /// Of an index, if it has some rows only: the text that says which.
+    pub(super) condition: Option<String>,
 }
 
 impl Row {
@@ -45,6 +49,7 @@ impl Row {
             parent_schema: text("parent_schema")?,
             parent: text("parent")?,
             parent_column: text("parent_column")?,
+            condition: text("condition_text")?,
         })
     }
 
@@ -62,7 +67,8 @@ impl Row {
 /// Puts rows in any order together.
 pub(super) fn assemble(mut rows: Vec<Row>) -> Catalogue {
     // Columns come before expressions are looked through for them.
-    let rank = |row: &Row| (row.constraint_kind().is_some(), row.position);
+    let has_members = |row: &Row| row.item == "index" || row.constraint_kind().is_some();
+    let rank = |row: &Row| (has_members(row), row.position);
     rows.sort_by(|a, b| {
         let table = (&a.schema, &a.table).cmp(&(&b.schema, &b.table));
         table.then_with(|| rank(a).cmp(&rank(b)))
@@ -84,6 +90,7 @@ pub(super) fn assemble(mut rows: Vec<Row>) -> Catalogue {
     for table in &mut tables {
         let order = |c: &Constraint| (!c.primary, c.kind, c.name.clone());
         table.constraints.sort_by_cached_key(order);
+        table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Catalogue { tables }
 }
@@ -91,6 +98,9 @@ pub(super) fn assemble(mut rows: Vec<Row>) -> Catalogue {
 fn add(table: &mut Table, row: Row) {
     if let Some(kind) = row.constraint_kind() {
         return add_member(table, kind, row);
+    }
+    if row.item == "index" {
+        return add_part(table, row);
     }
     match (&*row.item, row.column, row.parent) {
         ("table", ..) => table.visible = row.mark,
@@ -144,6 +154,30 @@ fn add_member(table: &mut Table, kind: ConstraintKind, row: Row) {
     }
     if let (Some(references), Some(column)) = (&mut constraint.references, row.parent_column) {
         references.columns.push(column);
+    }
+}
+
+/// A part of an index, behind those before it.
+fn add_part(table: &mut Table, row: Row) {
+    let name = row.name.unwrap_or_default();
+    let known = table.indexes.iter().position(|index| index.name == name);
+    let at = known.unwrap_or_else(|| {
+        let condition = row.condition.as_deref();
+        let index = Index {
+            name,
+            partial: condition.is_some(),
+            condition: condition.map_or_else(Vec::new, |text| mentioned(text, table)),
+            unique: row.mark,
+            ..Index::default()
+        };
+        table.indexes.push(index);
+        table.indexes.len() - 1
+    });
+    let index = &mut table.indexes[at];
+    match row.column {
+        Some(column) if !index.expression => index.columns.push(column),
+        Some(_) => {}
+        None => index.expression = true,
     }
 }
 

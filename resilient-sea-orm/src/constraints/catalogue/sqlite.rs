@@ -20,15 +20,15 @@ const COLUMNS: &str = "NULL AS schema_name, m.tbl_name AS table_name, ";
 
 /// A part: what is read, and from where, up to the conditions. Virtual tables and views have no
 /// page of their own; their pragmas fail where their module or their tables are missing.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     (
         "'table' AS item, NULL AS name, 'y' AS mark, NULL AS pos, NULL AS column_name, \
          CASE WHEN m.rootpage > 0 THEN m.sql END AS expression, NULL AS parent_schema, \
-         NULL AS parent, NULL AS parent_column",
+         NULL AS parent, NULL AS parent_column, NULL AS condition_text",
         " FROM main.sqlite_master m WHERE m.type IN ('table', 'view')",
     ),
     (
-        "'trigger', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+        "'trigger', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
         " FROM main.sqlite_master m WHERE m.type = 'trigger'",
     ),
     (
@@ -36,28 +36,36 @@ const PARTS: [(&str, &str); 6] = [
         // keys may be, which is an old mistake of SQLite's.
         "'column', NULL, CASE WHEN p.\"notnull\" = 0 AND NOT (p.pk > 0 AND NOT EXISTS \
          (SELECT 1 FROM pragma_index_list(m.name, 'main') l WHERE l.origin = 'pk')) THEN 'y' END, \
-         CAST(p.cid AS TEXT), p.name, NULL, NULL, NULL, NULL",
+         CAST(p.cid AS TEXT), p.name, NULL, NULL, NULL, NULL, NULL",
         " FROM main.sqlite_master m JOIN pragma_table_xinfo(m.name, 'main') p \
          WHERE m.type = 'table' AND m.rootpage > 0 AND p.hidden <> 1",
     ),
     (
-        "'primary', NULL, NULL, CAST(p.pk AS TEXT), p.name, NULL, NULL, NULL, NULL",
+        "'primary', NULL, NULL, CAST(p.pk AS TEXT), p.name, NULL, NULL, NULL, NULL, NULL",
         " FROM main.sqlite_master m JOIN pragma_table_xinfo(m.name, 'main') p \
          WHERE m.type = 'table' AND m.rootpage > 0 AND p.pk > 0",
     ),
     (
         "'unique', l.name, CASE WHEN l.partial THEN 'y' END, CAST(x.seqno AS TEXT), x.name, \
          CASE WHEN x.cid = -2 THEN (SELECT s.sql FROM main.sqlite_master s \
-         WHERE s.type = 'index' AND s.name = l.name) END, NULL, NULL, NULL",
+         WHERE s.type = 'index' AND s.name = l.name) END, NULL, NULL, NULL, NULL",
         " FROM main.sqlite_master m JOIN pragma_index_list(m.name, 'main') l \
          JOIN pragma_index_xinfo(l.name, 'main') x \
          WHERE m.type = 'table' AND m.rootpage > 0 AND l.\"unique\" AND l.origin <> 'pk' AND x.key",
     ),
     (
         "'foreign_key', CAST(f.id AS TEXT), NULL, CAST(f.seq AS TEXT), f.\"from\", NULL, NULL, \
-         f.\"table\", f.\"to\"",
+         f.\"table\", f.\"to\", NULL",
         " FROM main.sqlite_master m JOIN pragma_foreign_key_list(m.name, 'main') f \
          WHERE m.type = 'table' AND m.rootpage > 0",
+    ),
+    (
+        "'index', l.name, CASE WHEN l.\"unique\" THEN 'y' END, CAST(x.seqno AS TEXT), x.name, \
+         NULL, NULL, NULL, NULL, CASE WHEN l.partial THEN (SELECT s.sql FROM main.sqlite_master s \
+         WHERE s.type = 'index' AND s.name = l.name) END",
+        " FROM main.sqlite_master m JOIN pragma_index_list(m.name, 'main') l \
+         JOIN pragma_index_xinfo(l.name, 'main') x \
+         WHERE m.type = 'table' AND m.rootpage > 0 AND x.key",
     ),
 ];
 
@@ -65,6 +73,9 @@ pub(super) async fn load(db: &impl ConnectionTrait, which: Which<'_>) -> Result<
     let mut rows = query(which).rows(db).await?;
     let mut texts: Vec<(String, String)> = Vec::new();
     for row in &mut rows {
+        if let Some(sql) = row.condition.take() {
+            row.condition = Some(ddl::index_condition(&sql).unwrap_or_default());
+        }
         match (&*row.item, row.expression.take()) {
             ("table", Some(sql)) => texts.push((row.table.clone(), sql)),
             ("unique", Some(sql)) => row.expression = Some(part(row, &sql)),

@@ -11,25 +11,26 @@ use crate::attr::literal;
 use crate::ctxt::Ctxt;
 
 /// The struct under the derive.
-pub(super) struct Entity {
-    pub(super) ident: Ident,
-    /// Every `#[constraint]` on the struct.
-    pub(super) attrs: Vec<Attribute>,
-    pub(super) fields: Vec<Field>,
+pub(crate) struct Entity {
+    pub(crate) ident: Ident,
+    /// Every attribute of the derive on the struct.
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) fields: Vec<Field>,
     /// Made by `#[sea_orm::model]`: the relations are on the other struct.
-    pub(super) dense: bool,
+    pub(crate) dense: bool,
 }
 
 /// A field of the struct.
-pub(super) struct Field {
-    pub(super) ident: Ident,
-    /// Every `#[constraint]` on it.
-    pub(super) attrs: Vec<Attribute>,
-    pub(super) nature: Nature,
+pub(crate) struct Field {
+    pub(crate) ident: Ident,
+    /// Every attribute of the derive on it.
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) ty: Type,
+    pub(crate) nature: Nature,
 }
 
 /// What SeaORM makes of a field.
-pub(super) enum Nature {
+pub(crate) enum Nature {
     /// A column: its variant, and the name that it has by `column_name`.
     Column(Ident, Option<String>),
     /// `#[sea_orm(ignore)]`.
@@ -39,8 +40,14 @@ pub(super) enum Nature {
 }
 
 impl Entity {
-    /// The struct, unless the item cannot be an entity at all.
-    pub(super) fn parse(ctxt: &Ctxt, input: TokenStream) -> Option<Self> {
+    /// The struct under `#[derive(Name)]`, whose attributes are `#[attribute]`, unless the item
+    /// cannot be an entity at all.
+    pub(crate) fn parse(
+        ctxt: &Ctxt,
+        input: TokenStream,
+        name: &str,
+        attribute: &str,
+    ) -> Option<Self> {
         let input: DeriveInput = match syn::parse2(input) {
             Ok(input) => input,
             Err(error) => {
@@ -48,7 +55,7 @@ impl Entity {
                 return None;
             }
         };
-        let name = "`#[derive(ConstraintMessages)]`";
+        let name = format!("`#[derive({name})]`");
         let data = match input.data {
             Data::Struct(data) => data,
             Data::Enum(data) => {
@@ -74,8 +81,12 @@ impl Entity {
         let dense = sea_orm(&input.attrs).any(|meta| meta.path().is_ident("model_ex"));
         let entity = Self {
             ident: input.ident,
-            attrs: constraints(input.attrs),
-            fields: fields.named.into_iter().filter_map(Field::new).collect(),
+            attrs: named(input.attrs, attribute),
+            fields: fields
+                .named
+                .into_iter()
+                .filter_map(|field| Field::new(field, attribute))
+                .collect(),
             dense,
         };
         if entity.ident != "Model" && !entity.is_extended() {
@@ -91,34 +102,35 @@ impl Entity {
     }
 
     /// Whether this is the copy with the relations that `#[sea_orm::model]` makes.
-    pub(super) fn is_extended(&self) -> bool {
+    pub(crate) fn is_extended(&self) -> bool {
         self.ident == "ModelEx"
     }
 
     /// The field of this name.
-    pub(super) fn field(&self, name: &Ident) -> Option<&Field> {
+    pub(crate) fn field(&self, name: &Ident) -> Option<&Field> {
         let name = name.unraw();
         self.fields.iter().find(|field| field.ident.unraw() == name)
     }
 }
 
 impl Field {
-    fn new(field: syn::Field) -> Option<Self> {
+    fn new(field: syn::Field, attribute: &str) -> Option<Self> {
         let ident = field.ident?;
         Some(Self {
             nature: Nature::new(&ident, &field.attrs, &field.ty),
-            attrs: constraints(field.attrs),
+            attrs: named(field.attrs, attribute),
+            ty: field.ty,
             ident,
         })
     }
 
     /// The name without `r#`.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.ident.unraw().to_string()
     }
 
     /// The variant of `Column`, if it is a column.
-    pub(super) fn variant(&self) -> Option<&Ident> {
+    pub(crate) fn variant(&self) -> Option<&Ident> {
         match &self.nature {
             Nature::Column(variant, _) => Some(variant),
             Nature::Ignored | Nature::Relation(_) => None,
@@ -204,10 +216,10 @@ fn sea_orm(attrs: &[Attribute]) -> impl Iterator<Item = Meta> {
         .flatten()
 }
 
-/// The `#[constraint]`s among the attributes.
-fn constraints(attrs: Vec<Attribute>) -> Vec<Attribute> {
+/// The attributes of this name.
+fn named(attrs: Vec<Attribute>, name: &str) -> Vec<Attribute> {
     attrs
         .into_iter()
-        .filter(|attr| attr.path().is_ident("constraint"))
+        .filter(|attr| attr.path().is_ident(name))
         .collect()
 }
