@@ -250,6 +250,16 @@ impl Context {
         self.limits
     }
 
+    /// The clock of delays and deadlines.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The source of jitter.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.random
+    }
+
     /// The database's counters.
     pub fn metrics(&self) -> &ConnectionMetrics {
         &self.metrics

@@ -11,6 +11,7 @@
 //! | [`scope`] | transactions, savepoints, and which one a statement belongs to |
 //! | [`call`] | the attempt loop |
 //! | [`driver`] | the traits a driver implements |
+//! | [`health`] | checks, connections and the pool |
 //! | [`metrics`] | what happened |
 //! | [`time`] | clock and randomness, replaceable in tests |
 
@@ -20,6 +21,7 @@ pub mod constraint;
 pub mod driver;
 pub mod failure;
 pub mod fault;
+pub mod health;
 pub mod metrics;
 mod options;
 pub mod policy;
