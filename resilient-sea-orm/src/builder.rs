@@ -4,14 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
     driver::{Context, Locking, WireLimits},
+    health::HealthSettings,
     policy::{Budget, BudgetConfig, RetryPolicy},
-    time::{Clock, Random},
+    time::{Clock, Random, ThreadRandom, TokioClock},
 };
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseConnectionType};
 
 use crate::{
     ResilientConnection, Result,
     connection::{default_isolation, system},
+    health::PoolHealth,
 };
 
 /// Everything that can be chosen for a [`ResilientConnection`].
@@ -38,12 +40,16 @@ pub struct Builder {
     locking: Locking,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
+    health: HealthSettings,
+    hooks: Option<bool>,
 }
 
 /// What a [`Builder`] connects to: a URL, SeaORM's [`ConnectOptions`], or an existing connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Target {
+    /// A pool that is opened with default options.
+    Url(String),
     /// A pool that is opened with these options.
     Open(Box<ConnectOptions>),
     /// A pool that is there already, or a mock.
@@ -58,13 +64,13 @@ impl From<ConnectOptions> for Target {
 
 impl From<&str> for Target {
     fn from(url: &str) -> Self {
-        ConnectOptions::new(url).into()
+        Self::Url(url.to_owned())
     }
 }
 
 impl From<String> for Target {
     fn from(url: String) -> Self {
-        ConnectOptions::new(url).into()
+        Self::Url(url)
     }
 }
 
@@ -147,15 +153,34 @@ impl Builder {
         self
     }
 
+    /// What checks, connections and the pool are judged by; see [`HealthSettings`] for the
+    /// defaults.
+    #[must_use]
+    pub fn health(mut self, settings: HealthSettings) -> Self {
+        self.health = settings;
+        self
+    }
+
+    /// Whether the pool's `before_acquire` hook is ours, so that connections are judged also
+    /// when they are taken past the framework. It is by default for a URL, and not for
+    /// `ConnectOptions`, as those may hold a hook of that kind already, of which a pool has only
+    /// one. Without it, connections are judged when the framework takes and returns them.
+    #[must_use]
+    pub fn lifecycle_hooks(mut self, on: bool) -> Self {
+        self.hooks = Some(on);
+        self
+    }
+
     /// Opens the pool, or takes over the existing one.
     ///
     /// # Errors
     /// When the URL is not understood, its engine's feature is off, the server refuses, or no
     /// target was given.
     pub async fn connect(mut self) -> Result<ResilientConnection> {
-        let connection = match self.target.take() {
-            Some(Target::Open(options)) => Database::connect(*options).await?,
-            Some(Target::Existing(connection)) => connection,
+        let (mut options, ours) = match self.target.take() {
+            Some(Target::Url(url)) => (ConnectOptions::new(url), true),
+            Some(Target::Open(options)) => (*options, false),
+            Some(Target::Existing(connection)) => return Ok(self.wrap(connection)),
             None => {
                 return Err(resilient_core::Failure::misuse(
                     "the builder has no target: give it a URL, ConnectOptions or a \
@@ -164,10 +189,31 @@ impl Builder {
                 .into());
             }
         };
-        Ok(self.wrap(connection))
+        let hooks = self.hooks.unwrap_or(ours) && self.health.enabled;
+        let health = self.pool_health(hooks);
+        health.prepare(&mut options);
+        let connection = Database::connect(options).await?;
+        Ok(self.build(connection, health))
     }
 
     pub(crate) fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {
+        let health = self.pool_health(false);
+        self.build(connection, health)
+    }
+
+    fn pool_health(&self, hooks: bool) -> PoolHealth {
+        let clock = self.clock.clone();
+        let random = self.random.clone();
+        PoolHealth::new(
+            self.health.clone(),
+            clock.unwrap_or_else(|| Arc::new(TokioClock)),
+            random.unwrap_or_else(|| Arc::new(ThreadRandom)),
+            hooks,
+        )
+    }
+
+    fn build(self, connection: DatabaseConnection, health: PoolHealth) -> ResilientConnection {
+        health.adopt(&connection);
         let name = self.name.unwrap_or_else(|| system(&connection).to_owned());
         let mut context = Context::new(name, default_isolation(&connection))
             .with_policy(self.policy)
@@ -183,7 +229,7 @@ impl Builder {
         if let Some(random) = self.random {
             context = context.with_random(random);
         }
-        ResilientConnection::from_parts(connection, context)
+        ResilientConnection::from_parts(connection, context, Arc::new(health))
     }
 }
 

@@ -41,6 +41,7 @@ mod error;
 mod extract;
 #[cfg(feature = "sqlx-dep")]
 mod giveback;
+mod health;
 mod keywords;
 mod pool;
 pub mod prelude;
@@ -64,6 +65,10 @@ pub use resilient_core::{
     ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
+    health::{
+        CheckOptions, CheckReport, CheckStatus, CheckStrategy, Closing, ConnectionReport,
+        ConnectionState, HealthSettings, PoolReport, Sweep,
+    },
     metrics, policy, time,
 };
 #[cfg(feature = "macros")]

@@ -8,7 +8,10 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
-use resilient_core::scope::{Place, Scope, current};
+use resilient_core::{
+    driver::{Disposal, Session as _},
+    scope::{Place, Scope, current},
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use crate::{
@@ -85,6 +88,21 @@ async fn in_scope(
     Ok(ResilientStream(Box::pin(rows)))
 }
 
+/// On a connection of its own, which goes back to the pool with the last row.
+async fn outside(pool: &Pool, statement: Statement) -> Result<ResilientStream<'static>, DbErr> {
+    let mut session = crate::connection_trait::outside(pool).await?;
+    let rows = async_stream::stream! {
+        {
+            let mut rows = rows(&mut session, &statement);
+            while let Some(row) = rows.next().await {
+                yield row;
+            }
+        }
+        session.dispose(Disposal::Clean);
+    };
+    Ok(ResilientStream(Box::pin(rows)))
+}
+
 fn rows<'a>(
     session: &'a mut Session,
     statement: &'a Statement,
@@ -149,8 +167,7 @@ impl StreamTrait for ResilientConnection {
                             call.writing();
                         }
                     }
-                    let rows = self.pool.connection.stream_raw(stmt).await?;
-                    Ok(ResilientStream(rows.boxed()))
+                    outside(&self.pool, stmt).await
                 }
             }
         })

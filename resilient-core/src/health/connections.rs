@@ -181,6 +181,7 @@ pub struct Connections {
     records: RwLock<HashMap<Name, Arc<Record>>>,
     next: AtomicU64,
     batch: Mutex<Batch>,
+    keeps: AtomicBool,
 }
 
 /// A connection's entry in the list: by its key, or by its number if it has none.
@@ -221,6 +222,7 @@ impl Connections {
             records: RwLock::default(),
             next: AtomicU64::new(1),
             batch: Mutex::default(),
+            keeps: AtomicBool::new(false),
         }
     }
 
@@ -237,6 +239,16 @@ impl Connections {
     /// The clock of ages and waits.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// None of them is to be replaced from now on: an in-memory database ends with its
+    /// connections.
+    pub fn keep(&self) {
+        self.keeps.store(true, Ordering::Relaxed);
+    }
+
+    fn replaces(&self) -> bool {
+        self.settings.enabled && !self.keeps.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, f: impl FnOnce(&HashMap<Name, Arc<Record>>) -> T) -> T {
@@ -260,15 +272,22 @@ impl Connections {
     }
 
     /// Enters a connection that was not known, of now `open` ones.
+    ///
+    /// One with the session of another in the list is that other: it lost its key.
     pub fn introduce(self: &Arc<Self>, who: Introduction, open: u32) -> Lease {
         let now = self.clock.now();
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let before = who.key.and(who.server_pid).and_then(|pid| self.forget(pid));
+        let next = || self.next.fetch_add(1, Ordering::Relaxed);
+        let id = before.as_ref().map_or_else(next, |before| before.id);
+        let uses = before
+            .as_ref()
+            .map_or(0, |b| b.uses.load(Ordering::Relaxed));
         let record = Arc::new(Record {
             id,
             key: who.key,
             _anchor: who.anchor,
             server_pid: who.server_pid,
-            opened: now,
+            opened: before.as_ref().map_or(now, |before| before.opened),
             limits: Limits::of(&self.settings, self.random.unit()),
             // Whoever takes it holds it at once; until then it must not be trimmed.
             holder: Mutex::new(Holder::Held {
@@ -276,7 +295,7 @@ impl Connections {
                 method: None,
                 told: false,
             }),
-            uses: AtomicU64::new(0),
+            uses: AtomicU64::new(uses),
             checks: AtomicU64::new(0),
             failed_checks: AtomicU64::new(0),
             consecutive_failures: AtomicU32::new(0),
@@ -284,7 +303,7 @@ impl Connections {
             statements: AtomicU64::new(0),
             statement_nanos: AtomicU64::new(0),
         });
-        if who.key.is_some() {
+        if who.key.is_some() && before.is_none() {
             self.meter.opened(now);
         }
         let name = who.key.map_or(Name::Number(id), Name::Key);
@@ -296,6 +315,15 @@ impl Connections {
             found: ConnectionState::Healthy,
             closing: None,
         }
+    }
+
+    /// Takes the idle connection with this session out of the list.
+    fn forget(&self, server_pid: u64) -> Option<Arc<Record>> {
+        self.write(|all| {
+            let is_it = |r: &Record| r.server_pid == Some(server_pid) && r.idle_since().is_some();
+            let name = *all.iter().find(|(_, record)| is_it(record))?.0;
+            all.remove(&name)
+        })
     }
 
     /// Forgets connections that the pool has closed without a word, until there are no more than
@@ -323,14 +351,14 @@ impl Connections {
 
     /// Judges a connection that the pool is about to hand out, by its age and idle time; the
     /// reason if it has to be replaced.
-    pub fn reject(&self, age: Duration, idle: Duration, open: u32) -> Option<Closing> {
+    pub fn reject(&self, age: Duration, idle: Duration) -> Option<Closing> {
         let facts = Facts {
             age,
             idle,
             ..Facts::default()
         };
         let state = Limits::of(&self.settings, self.random.unit()).judge(&facts);
-        let closing = Closing::of(state).filter(|_| self.permits(open))?;
+        let closing = Closing::of(state).filter(|_| self.permits())?;
         let now = self.clock.now();
         // Which one it is, is told by how long it was idle.
         let off = |record: &Record| {
@@ -347,13 +375,15 @@ impl Connections {
         Some(closing)
     }
 
-    fn permits(&self, open: u32) -> bool {
+    /// Whether one that still works may be closed now.
+    fn permits(&self) -> bool {
+        let open = self.read(|all| u32::try_from(all.len()).unwrap_or(u32::MAX));
         let (floor, size) = (
             self.settings.min_healthy_connections,
             self.settings.batch_size,
         );
         let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.settings.enabled && batch.permits(self.clock.now(), open, floor, size)
+        self.replaces() && batch.permits(self.clock.now(), open, floor, size)
     }
 
     /// All of them as they are now, by number.
@@ -467,22 +497,22 @@ impl Lease {
         record.limits.judge(&facts)
     }
 
-    /// Whether it has to be closed instead of given back, of `open` connections. What does not
-    /// work any more always has to.
-    pub fn is_due(&self, open: u32) -> Option<Closing> {
+    /// Whether it has to be closed instead of given back. What does not work any more always
+    /// has to.
+    pub fn is_due(&self) -> Option<Closing> {
         let now = self.connections.clock.now();
         let state = self.record.limits.judge(&self.record.facts(now));
         let closing = Closing::of(state)?;
         let permitted = match closing {
-            Closing::Unhealthy => self.connections.settings.enabled,
-            _ => self.connections.permits(open),
+            Closing::Unhealthy => self.connections.replaces(),
+            _ => self.connections.permits(),
         };
         permitted.then_some(closing)
     }
 
     /// The same for one that was just taken: whether it was idle for too long.
-    pub fn was_stale(&self, open: u32) -> bool {
-        self.found == ConnectionState::Stale && self.connections.permits(open)
+    pub fn was_stale(&self) -> bool {
+        self.found == ConnectionState::Stale && self.connections.permits()
     }
 
     /// It will be closed, not given back.

@@ -97,13 +97,13 @@ fn what_the_pool_closed_without_a_word_is_the_longest_idle() {
 fn old_ones_go_in_batches_and_broken_ones_at_once() {
     let (all, clock) = connections(HealthSettings::default());
     let leases: Vec<_> = (0..10).map(|key| all.introduce(keyed(key), 10)).collect();
-    assert!(leases.iter().all(|lease| lease.is_due(10).is_none()));
+    assert!(leases.iter().all(|lease| lease.is_due().is_none()));
     clock.advance(Duration::from_hours(1));
     clock.advance(Duration::from_millis(1));
-    let due = leases.iter().filter(|lease| lease.is_due(10).is_some());
+    let due = leases.iter().filter(|lease| lease.is_due().is_some());
     assert_eq!(due.count(), 5);
     leases[9].broken();
-    assert_eq!(leases[9].is_due(10), Some(Closing::Unhealthy));
+    assert_eq!(leases[9].is_due(), Some(Closing::Unhealthy));
     assert_eq!(all.report()[9].state, ConnectionState::Unhealthy);
     assert_eq!(all.report()[8].state, ConnectionState::Expired);
 }
@@ -118,15 +118,15 @@ fn uses_and_idle_time_count_and_nothing_does_when_disabled() {
         });
         let lease = all.introduce(keyed(1), 5);
         lease.hold(None);
-        assert_eq!(lease.is_due(5), None);
+        assert_eq!(lease.is_due(), None);
         lease.hold(None);
-        assert_eq!(lease.is_due(5), enabled.then_some(Closing::Expired));
+        assert_eq!(lease.is_due(), enabled.then_some(Closing::Expired));
         drop(all.introduce(keyed(2), 5));
         clock.advance(Duration::from_secs(301));
         let lease = all.take(2).unwrap();
         assert_eq!(lease.found(), ConnectionState::Stale);
-        assert_eq!(lease.was_stale(5), enabled);
-        let rejected = all.reject(Duration::ZERO, Duration::from_secs(301), 5);
+        assert_eq!(lease.was_stale(), enabled);
+        let rejected = all.reject(Duration::ZERO, Duration::from_secs(301));
         assert_eq!(rejected, enabled.then_some(Closing::Stale));
     }
 }
@@ -154,4 +154,21 @@ fn a_closed_one_is_counted_with_its_reason_and_gone() {
     assert_eq!(churn.opened_per_minute, 1);
     assert_eq!(churn.closed_per_minute, 1);
     assert_eq!(churn.closed[&Closing::Expired], 1);
+}
+
+#[test]
+fn one_that_lost_its_key_is_found_by_its_session() {
+    let (all, clock) = connections(HealthSettings::default());
+    all.introduce(keyed(1), 1).hold(None);
+    clock.advance(Duration::from_secs(5));
+    let again = Introduction {
+        key: Some(2),
+        server_pid: Some(101),
+        ..Introduction::default()
+    };
+    all.introduce(again, 1).hold(None);
+    let report = &all.report()[0];
+    assert_eq!((report.id, report.uses), (1, 2));
+    assert_eq!(report.age_seconds, 5.0);
+    assert_eq!(all.meter().churn(clock.now()).opened, 1);
 }

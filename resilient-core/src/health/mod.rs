@@ -10,6 +10,6 @@ pub mod settings;
 pub use cache::CheckCache;
 pub use check::{CheckOptions, CheckReport, CheckStatus, CheckStrategy, Finding};
 pub use connections::{ConnectionReport, ConnectionState, Connections, Lease};
-pub use pool::{PoolGauge, PoolMeter, PoolReport};
+pub use pool::{Churn, PoolGauge, PoolMeter, PoolReport, Sweep};
 pub use replacement::{Closing, Limits};
 pub use settings::HealthSettings;

@@ -154,6 +154,19 @@ pub struct Churn {
     pub closed: BTreeMap<Closing, u64>,
 }
 
+/// What a look at the idle connections came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sweep {
+    /// Idle connections that were checked.
+    pub checked: u32,
+    /// Of these, those that did not answer.
+    pub failed: u32,
+    /// Connections that were closed, for this or for their age.
+    pub closed: u32,
+    /// Connections that were opened, so that enough are.
+    pub opened: u32,
+}
+
 /// What the driver says about its pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolGauge {
