@@ -22,7 +22,7 @@ const MAX_CHECKS: usize = 256;
 #[derive(Debug, Default)]
 pub struct CheckCache {
     slots: Mutex<HashMap<CheckStrategy, Arc<Slot>>>,
-    /// Orders what is asked, begun and ended, as clocks may stand still.
+    /// Orders what is asked and answered, as clocks may stand still.
     order: AtomicU64,
 }
 
@@ -31,7 +31,6 @@ type Slot = AsyncMutex<Option<Answer>>;
 
 #[derive(Debug)]
 struct Answer {
-    begun: u64,
     ended: u64,
     at: Instant,
     report: CheckReport,
@@ -57,8 +56,8 @@ impl CheckCache {
 
     /// An answer that is at most `good_for` old, or else a new one by `check`.
     ///
-    /// With `force` no answer is taken that was begun before this call; those who force at the
-    /// same time still share one check.
+    /// With `force` no answer is taken that was there before this call. One that is being made
+    /// is waited for: nobody waits for more than one check.
     ///
     /// # Cancel safety
     /// If the one who makes the check is dropped, the next in line makes it.
@@ -74,18 +73,14 @@ impl CheckCache {
         let slot = self.slot(strategy);
         let mut answer = slot.lock().await;
         if let Some(known) = &*answer {
-            let fresh = if force {
-                known.begun > asked
-            } else {
-                known.ended > asked || clock.now().saturating_duration_since(known.at) < good_for
-            };
+            let young = || clock.now().saturating_duration_since(known.at) < good_for;
+            let fresh = known.ended > asked || (!force && young());
             if fresh {
                 let mut report = known.report.clone();
                 report.from_cache = true;
                 return report;
             }
         }
-        let begun = self.next();
         let mut report = check().await;
         let before = answer.as_ref().map_or(0, |a| a.report.consecutive_failures);
         report.consecutive_failures = match report.status {
@@ -93,7 +88,6 @@ impl CheckCache {
             _ => 0,
         };
         *answer = Some(Answer {
-            begun,
             ended: self.next(),
             at: clock.now(),
             report: report.clone(),
@@ -172,18 +166,14 @@ mod tests {
             cache.get(&clock, &CheckStrategy::Quick, Duration::ZERO, force, check)
         };
         let all = futures(20, || ask(true)).await;
-        // The first one's was begun before the others asked for one.
-        assert_eq!(made.swap(0, Ordering::SeqCst), 2);
-        assert_eq!(all.iter().filter(|r| r.from_cache).count(), 18);
+        assert_eq!(made.swap(0, Ordering::SeqCst), 1);
+        assert_eq!(all.iter().filter(|r| r.from_cache).count(), 19);
         futures(20, || ask(false)).await;
         assert_eq!(made.swap(0, Ordering::SeqCst), 1);
-        // Forced while an older one is being made: that one does not count.
-        let late = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            ask(true).await
-        };
-        let (_, late) = tokio::join!(ask(true), late);
-        assert!(!late.from_cache);
+        // Whoever makes it goes away: the next in line makes it.
+        let gone = tokio::time::timeout(Duration::from_millis(500), ask(true));
+        let (gone, next) = tokio::join!(gone, ask(true));
+        assert!(gone.is_err() && !next.from_cache);
         assert_eq!(made.load(Ordering::SeqCst), 2);
     }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt::Write as _,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -295,14 +296,15 @@ impl PoolReport {
                 self.in_use, self.max_connections
             );
             if queue {
-                text.push_str(&format!(", {} waiting", self.waiting));
+                // Writing to a String cannot fail.
+                let _ = write!(text, ", {} waiting", self.waiting);
             }
             if let Some(since) = since.filter(|_| sustained) {
                 let for_ = now.saturating_duration_since(since).as_secs();
-                text.push_str(&format!(", nearly all for {for_} s"));
+                let _ = write!(text, ", nearly all for {for_} s");
             }
             if let Some(leak) = self.suspected_leaks.first() {
-                text.push_str(&format!("; {}", leak.held_text()));
+                let _ = write!(text, "; {}", leak.held_text());
             }
             self.warning = Some(text);
         }

@@ -179,14 +179,8 @@ mod tests {
     #[test]
     fn ages_are_spread_over_the_last_tenth() {
         let settings = HealthSettings::default();
-        assert_eq!(
-            Limits::of(&settings, 0.0).max_age,
-            Duration::from_secs(3600)
-        );
-        assert_eq!(
-            Limits::of(&settings, 1.0).max_age,
-            Duration::from_secs(3240)
-        );
+        assert_eq!(Limits::of(&settings, 0.0).max_age, Duration::from_hours(1));
+        assert_eq!(Limits::of(&settings, 1.0).max_age, Duration::from_mins(54));
     }
 
     #[test]

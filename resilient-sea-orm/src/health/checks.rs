@@ -149,7 +149,7 @@ async fn on_own_connection(pool: &Pool, strategy: &CheckStrategy, shares: &Share
     let end = tokio::time::Instant::now() + inner(shares.limit);
     let full = || advice::gauge(pool).filter(resilient_core::health::PoolGauge::exhausted);
     let full_before = full().is_some();
-    let mut session = match tokio::time::timeout_at(end, pool.acquire_for(Some(HOLDER))).await {
+    let session = match tokio::time::timeout_at(end, pool.acquire_for(Some(HOLDER))).await {
         Ok(Ok(session)) => session,
         Ok(Err(error)) => return failed(error),
         Err(_) => {
@@ -164,16 +164,28 @@ async fn on_own_connection(pool: &Pool, strategy: &CheckStrategy, shares: &Share
             return Finding::bad(text, FaultKind::PoolTimeout);
         }
     };
-    let finding = tokio::time::timeout_at(end, run(pool, &mut session, strategy, shares)).await;
-    match finding {
-        Ok((finding, how)) => {
-            session.dispose(how);
-            finding
-        }
-        Err(_) => {
+    let mut own = Own(Some(session));
+    let finding = match &mut own.0 {
+        Some(session) => tokio::time::timeout_at(end, run(pool, session, strategy, shares)).await,
+        None => return Finding::good(),
+    };
+    let Ok((finding, how)) = finding else {
+        let text = format!("no answer within {:.1?}", shares.limit);
+        return Finding::bad(text, FaultKind::ServerUnavailable);
+    };
+    if let Some(session) = own.0.take() {
+        session.dispose(how);
+    }
+    finding
+}
+
+/// A check's connection. Dropped in the middle of it, nobody knows what is open on it.
+struct Own(Option<Session>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
             session.dispose(Disposal::Discard);
-            let text = format!("no answer within {:.1?}", shares.limit);
-            Finding::bad(text, FaultKind::ServerUnavailable)
         }
     }
 }

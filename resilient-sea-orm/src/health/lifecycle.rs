@@ -12,7 +12,7 @@ use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use super::{PoolHealth, identity::Known};
 
 /// How long closing a connection may take.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Takes a connection from the pool, which `method` is said to hold.
 ///
@@ -93,7 +93,7 @@ async fn identify<DB: Known>(
 }
 
 /// A connection in the middle of an exchange: closed if that is cancelled.
-struct Stranger<DB: Known>(Option<PoolConnection<DB>>);
+pub(super) struct Stranger<DB: Known>(pub(super) Option<PoolConnection<DB>>);
 
 impl<DB: Known> Drop for Stranger<DB> {
     fn drop(&mut self) {
