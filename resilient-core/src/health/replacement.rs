@@ -96,26 +96,25 @@ const WINDOW: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Batch {
     begun: Option<Instant>,
-    closed: u32,
+    left: u32,
 }
 
 impl Batch {
     /// Whether one more of `open` connections may be closed now; counts it if so.
     ///
-    /// At most `batch_size` within a second, and never below `floor`; a pool that is not larger
-    /// than the floor has one replaced at a time.
+    /// At most `batch_size` within a second, and never below `floor` or the last one; a pool that
+    /// is not larger has one replaced at a time.
     pub fn permits(&mut self, now: Instant, open: u32, floor: u32, batch_size: u32) -> bool {
-        if self
-            .begun
-            .is_none_or(|begun| now.duration_since(begun) >= WINDOW)
-        {
+        let spare = open.saturating_sub(floor.max(1));
+        let over = |begun| now.saturating_duration_since(begun) >= WINDOW;
+        if self.begun.is_none_or(over) {
             self.begun = Some(now);
-            self.closed = 0;
+            self.left = batch_size.min(spare).max(1);
+        } else if spare == 0 {
+            return false;
         }
-        // `open` may still count what was closed a moment ago.
-        let spare = open.saturating_sub(floor).max(1);
-        let permitted = self.closed < batch_size.max(1).min(spare);
-        self.closed += u32::from(permitted);
+        let permitted = self.left > 0;
+        self.left = self.left.saturating_sub(1);
         permitted
     }
 }
@@ -194,8 +193,16 @@ mod tests {
         };
         assert_eq!(permitted(100, 2, 5), 5);
         assert_eq!(permitted(6, 4, 5), 2);
+        // What was closed before is not open any more.
+        let mut shrinking = Batch::default();
+        let mut open = 8;
+        for _ in 0..100 {
+            open -= u32::from(shrinking.permits(now, open, 4, 3));
+        }
+        assert_eq!(open, 5);
         assert_eq!(permitted(4, 4, 5), 1, "a small pool is renewed too");
         assert_eq!(permitted(1, 2, 0), 1);
+        assert_eq!(permitted(3, 0, 5), 2, "not the last one");
         let mut batch = Batch::default();
         assert!(batch.permits(now, 1, 2, 5));
         assert!(!batch.permits(now + WINDOW / 2, 1, 2, 5));

@@ -8,7 +8,7 @@ use sqlx::{Connection, pool::PoolConnection};
 use super::{
     PoolHealth,
     identity::Known,
-    lifecycle::{Stranger, meet},
+    lifecycle::{CLOSE_LIMIT, Stranger, meet},
 };
 
 /// Goes once around the idle connections, holding one at a time, so that callers find the rest.
