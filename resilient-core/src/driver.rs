@@ -294,9 +294,14 @@ impl Context {
         &self.deadlocks
     }
 
-    /// The clock.
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
+    /// The clock of delays and deadlines.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The source of jitter.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.random
     }
 
     /// The database's counters.

@@ -5,24 +5,27 @@ use std::fmt::Write as _;
 use resilient_core::{
     Failure, FaultKind,
     driver::{Context, Database},
+    health::PoolGauge,
     scope::{held_by_task, write_lock_held_by_task},
 };
 use sea_orm::{DatabaseConnectionType, DbBackend};
 
 use crate::pool::Pool;
 
-/// Size, idle connections and acquire timeout in seconds, where there is a pool.
-fn pool_state(pool: &Pool) -> Option<(u32, u32, usize, f64)> {
+/// How full the pool is, where there is one.
+pub(crate) fn gauge(pool: &Pool) -> Option<PoolGauge> {
+    let hooks = pool.health.hooks;
     #[allow(unused_macros)]
     macro_rules! state {
         ($pool:expr) => {{
             let pool = $pool;
-            Some((
-                pool.options().get_max_connections(),
-                pool.size(),
-                pool.num_idle(),
-                pool.options().get_acquire_timeout().as_secs_f64(),
-            ))
+            Some(PoolGauge {
+                max: pool.options().get_max_connections(),
+                open: pool.size(),
+                idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+                acquire_timeout: pool.options().get_acquire_timeout(),
+                hooks,
+            })
         }};
     }
     match &pool.connection.inner {
@@ -46,7 +49,8 @@ fn pool_state(pool: &Pool) -> Option<(u32, u32, usize, f64)> {
 /// every connection that the pool may have.
 pub(crate) fn check_room(pool: &Pool) -> Result<(), Failure> {
     let held = held_by_task(pool);
-    let Some((max, ..)) = pool_state(pool).filter(|(max, ..)| held > 0 && held >= *max) else {
+    let full = |gauge: &PoolGauge| held > 0 && held >= gauge.max;
+    let Some(PoolGauge { max, .. }) = gauge(pool).filter(full) else {
         return Ok(());
     };
     Err(Failure::misuse(format!(
@@ -77,11 +81,13 @@ pub(crate) fn check_write_lock(pool: &Pool, wanted: bool) -> Result<(), Failure>
 pub(crate) fn pool_exhausted(pool: &Pool) -> String {
     let held = held_by_task(pool);
     let context: &Context = pool.context();
-    let mut text = match pool_state(pool) {
-        Some((max, size, idle, timeout)) => format!(
-            "no connection of {:?} became free within {timeout:.1} s ({} of {max} in use)",
+    let mut text = match gauge(pool) {
+        Some(gauge) => format!(
+            "no connection of {:?} became free within {:.1} s ({} of {} in use)",
             context.name(),
-            size as usize - idle.min(size as usize),
+            gauge.acquire_timeout.as_secs_f64(),
+            gauge.in_use(),
+            gauge.max,
         ),
         None => format!("no connection of {:?} became free in time", context.name()),
     };
@@ -93,6 +99,11 @@ pub(crate) fn pool_exhausted(pool: &Pool) -> String {
              needs one more"
         );
     }
+    pool.health.tell_leaks(context.name());
+    let longest = pool.health.connections.longest_held();
+    if let Some(longest) = longest.filter(|held| held.suspected_leak) {
+        let _ = write!(text, "; {}, perhaps for ever", longest.held_text());
+    }
     text.push_str("; raise max_connections or hold transactions for a shorter time");
     text
 }
@@ -100,7 +111,8 @@ pub(crate) fn pool_exhausted(pool: &Pool) -> String {
 /// What to say if the pool had room for one more connection: then it was not the pool that the
 /// wait was for, but a server that let nobody in.
 pub(crate) fn unreachable(pool: &Pool) -> Option<String> {
-    let (_, _, _, timeout) = pool_state(pool).filter(|(max, size, ..)| size < max)?;
+    let gauge = gauge(pool).filter(|gauge| gauge.open < gauge.max)?;
+    let timeout = gauge.acquire_timeout.as_secs_f64();
     let name = pool.context().name();
     Some(format!(
         "the server of {name:?} let no connection in within {timeout:.1} s"

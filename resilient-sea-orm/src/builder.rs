@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use resilient_core::{
     Config,
     driver::{Context, Locking, WireLimits},
+    health::HealthSettings,
     policy::{Budget, BudgetConfig, RetryPolicy},
-    time::{Clock, Random},
+    time::{Clock, Random, ThreadRandom, TokioClock},
 };
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseConnectionType};
 
@@ -14,6 +15,7 @@ use crate::{
     ResilientConnection, Result,
     configured::{self, Hooks},
     connection::{default_isolation, system},
+    health::PoolHealth,
 };
 
 /// Everything that can be chosen for a [`ResilientConnection`].
@@ -43,6 +45,8 @@ pub struct Builder {
     locking: Locking,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
+    pub(crate) health: HealthSettings,
+    hooks: Option<bool>,
 }
 
 /// What a [`Builder`] connects to: a URL, SeaORM's [`ConnectOptions`], or an existing connection.
@@ -155,13 +159,31 @@ impl Builder {
         self
     }
 
+    /// What checks, connections and the pool are judged by; see [`HealthSettings`] for the
+    /// defaults.
+    #[must_use]
+    pub fn health(mut self, settings: HealthSettings) -> Self {
+        self.health = settings;
+        self
+    }
+
+    /// Whether the pool's `before_acquire` hook is ours, so that connections are judged also
+    /// when they are taken past the framework. It is by default for a URL, and not for
+    /// `ConnectOptions`, as those may hold a hook of that kind already, of which a pool has only
+    /// one. Without it, connections are judged when the framework takes and returns them.
+    #[must_use]
+    pub fn lifecycle_hooks(mut self, on: bool) -> Self {
+        self.hooks = Some(on);
+        self
+    }
+
     /// Opens the pool, or takes over the existing one.
     ///
     /// # Errors
     /// When the URL is not understood, its engine's feature is off, the server refuses, the
     /// configuration cannot be used, or no target was given.
     pub async fn connect(mut self) -> Result<ResilientConnection> {
-        let (options, hooks) = match self.target.take() {
+        let (mut options, hooks) = match self.target.take() {
             Some(Target::Url(url)) => (ConnectOptions::new(url), Hooks::Free),
             Some(Target::Open(options)) => (*options, Hooks::Taken),
             Some(Target::Existing(connection)) => {
@@ -179,6 +201,9 @@ impl Builder {
                 .into());
             }
         };
+        let ours = self.hooks.unwrap_or(hooks == Hooks::Free) && self.health.enabled;
+        let health = self.pool_health(ours);
+        health.prepare(&mut options);
         let connection = match &self.config {
             None => Database::connect(options).await?,
             Some(config) => {
@@ -189,10 +214,27 @@ impl Builder {
                 connection
             }
         };
-        Ok(self.wrap(connection))
+        Ok(self.build(connection, health))
     }
 
     pub(crate) fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {
+        let health = self.pool_health(false);
+        self.build(connection, health)
+    }
+
+    fn pool_health(&self, hooks: bool) -> PoolHealth {
+        let clock = self.clock.clone();
+        let random = self.random.clone();
+        PoolHealth::new(
+            self.health.clone(),
+            clock.unwrap_or_else(|| Arc::new(TokioClock)),
+            random.unwrap_or_else(|| Arc::new(ThreadRandom)),
+            hooks,
+        )
+    }
+
+    fn build(self, connection: DatabaseConnection, health: PoolHealth) -> ResilientConnection {
+        health.adopt(&connection);
         let name = self.name.unwrap_or_else(|| system(&connection).to_owned());
         let mut context = Context::new(name, default_isolation(&connection))
             .with_policy(self.policy)
@@ -211,7 +253,7 @@ impl Builder {
         if let Some(random) = self.random {
             context = context.with_random(random);
         }
-        ResilientConnection::from_parts(connection, context)
+        ResilientConnection::from_parts(connection, context, Arc::new(health))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use resilient_core::{
     Config, DriverError, Effect, Failure, Fault, FaultKind, Outcome,
     config::{ConfigError, Environment},
+    health::HealthSettings,
 };
 use sea_orm::{ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbErr};
 
@@ -37,6 +38,7 @@ impl Builder {
         self.policy = config.retry.over(self.policy);
         self.limits.statement = config.pool.statement_timeout;
         self.limit_configured = true;
+        self.health = HealthSettings::of(config);
         self.config = Some(Arc::new(config.clone()));
         self
     }

@@ -7,7 +7,7 @@ use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
 };
 
-use crate::{Builder, Result, Target, constraints::Schema, pool::Pool};
+use crate::{Builder, Result, Target, constraints::Schema, health::PoolHealth, pool::Pool};
 
 /// A database connection whose statements find their transaction by themselves.
 ///
@@ -54,12 +54,17 @@ impl ResilientConnection {
         Builder::default().to(target)
     }
 
-    pub(crate) fn from_parts(connection: DatabaseConnection, context: Context) -> Self {
+    pub(crate) fn from_parts(
+        connection: DatabaseConnection,
+        context: Context,
+        health: Arc<PoolHealth>,
+    ) -> Self {
         Self {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
                 connection,
                 context,
+                health,
             }),
         }
     }

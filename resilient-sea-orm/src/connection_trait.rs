@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use resilient_core::{
-    DriverError,
+    DriverError, Failure,
+    driver::{Database as _, Disposal, Session as _},
     scope::{Place, Scope, Turn, current},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -11,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice, constraints, extract, keywords,
     pool::Pool,
-    session::{Reply, Request, limited, through},
+    session::{Reply, Request, Session, limited},
 };
 
 impl ResilientConnection {
@@ -40,11 +41,28 @@ impl ResilientConnection {
     }
 }
 
-/// On the pool, by SeaORM's own way. Waiting for a connection has a limit of its own, which is
-/// the shorter one unless it was set otherwise.
+/// On a connection of its own. Waiting for it has a limit of its own, which is the shorter one
+/// unless it was set otherwise.
 async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
     let limit = pool.context.limits().statement;
-    let result = limited(limit, through(&pool.connection, request)).await;
+    let result = async {
+        let mut session = limited(limit, outside(pool)).await?;
+        let mut silent = true;
+        let answer = async {
+            let answer = session.send(request).await;
+            silent = false;
+            answer
+        };
+        let result = limited(limit, answer).await;
+        // Where the answer is still to come, nobody waits for it.
+        session.dispose(if silent {
+            Disposal::Discard
+        } else {
+            Disposal::Clean
+        });
+        result
+    }
+    .await;
     match &result {
         Ok(_) => {
             pool.schema.note(request.text());
@@ -60,6 +78,17 @@ pub(crate) async fn named_on_pool(pool: &Pool, request: Request<'_>, error: &DbE
         let limit = pool.context.limits().statement;
         constraints::identify(&pool.schema, None, Some(request), error, fault, limit).await;
     }
+}
+
+/// A connection for what runs outside of transactions.
+pub(crate) async fn outside(pool: &Pool) -> Result<Session, DbErr> {
+    pool.acquire().await.map_err(|error| {
+        let source = error.source.as_deref();
+        let known = source.and_then(|source| source.downcast_ref::<DbErr>());
+        known
+            .cloned()
+            .unwrap_or_else(|| Error::from(Failure::database(error.clone())).into())
+    })
 }
 
 /// In a transaction of the framework.

@@ -13,10 +13,12 @@ use crate::{control::Restore, session::sqlx_control};
 /// How long a rollback in the background may take before the connection is closed instead.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Gives a connection back: as it is, after a rollback in the background, or closed.
+/// Gives a connection back: as it is, after a rollback in the background, or closed. `close` is
+/// for one that is in order but has served its time.
 pub(crate) fn dispose<DB: Engine>(
     mut conn: sqlx::pool::PoolConnection<DB>,
     how: Disposal,
+    close: bool,
     roll_back: bool,
     mut restore: Restore,
 ) where
@@ -42,7 +44,7 @@ pub(crate) fn dispose<DB: Engine>(
         });
         return;
     }
-    if how == Disposal::Discard {
+    if close || how == Disposal::Discard {
         conn.close_on_drop();
         return;
     }

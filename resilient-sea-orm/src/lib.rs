@@ -66,6 +66,10 @@ pub use resilient_core::{
     Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation, config,
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
+    health::{
+        CheckOptions, CheckReport, CheckStatus, CheckStrategy, Closing, ConnectionReport,
+        ConnectionState, HealthSettings, PoolReport, Sweep,
+    },
     metrics, policy, time,
 };
 #[cfg(feature = "macros")]

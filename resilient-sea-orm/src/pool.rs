@@ -6,6 +6,8 @@ use std::sync::Arc;
 use resilient_core::{
     DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
+    health::Lease,
+    scope::holder,
 };
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
 
@@ -13,6 +15,7 @@ use crate::{
     Error, advice,
     constraints::Schema,
     extract,
+    health::PoolHealth,
     session::{Session, Wire},
 };
 
@@ -22,6 +25,7 @@ pub struct Pool {
     pub(crate) connection: DatabaseConnection,
     pub(crate) context: Context,
     pub(crate) schema: Arc<Schema>,
+    pub(crate) health: Arc<PoolHealth>,
 }
 
 impl Database for Pool {
@@ -34,35 +38,7 @@ impl Database for Pool {
     }
 
     async fn acquire(&self) -> Result<Session, DriverError> {
-        let wire = match &self.connection.inner {
-            #[cfg(feature = "sqlx-postgres")]
-            DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
-                let pool = self.connection.get_postgres_connection_pool();
-                Wire::Postgres(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
-            }
-            #[cfg(feature = "sqlx-mysql")]
-            DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
-                let pool = self.connection.get_mysql_connection_pool();
-                Wire::MySql(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
-            }
-            #[cfg(feature = "sqlx-sqlite")]
-            DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
-                let pool = self.connection.get_sqlite_connection_pool();
-                Wire::Sqlite(pool.acquire().await.map_err(|e| self.acquire_error(e))?)
-            }
-            DatabaseConnectionType::Disconnected => {
-                return Err(driver_error(&DbErr::Conn(sea_orm::RuntimeErr::Internal(
-                    "Disconnected".to_owned(),
-                ))));
-            }
-            // Nothing is left for it where neither mocks nor proxies are compiled.
-            #[allow(unreachable_patterns)]
-            _ => Wire::SeaOrm {
-                db: self.connection.clone(),
-                transaction: None,
-            },
-        };
-        Ok(Session::new(wire, &self.schema))
+        self.acquire_for(holder(self)).await
     }
 
     fn context(&self) -> &Context {
@@ -71,6 +47,66 @@ impl Database for Pool {
 }
 
 impl Pool {
+    /// Takes a connection, which `method` is said to hold.
+    pub(crate) async fn acquire_for(
+        &self,
+        method: Option<&'static str>,
+    ) -> Result<Session, DriverError> {
+        let clock = self.health.connections.clock();
+        let waiting = self.health.connections.meter().wait(clock.now());
+        match self.wire(method).await {
+            Ok((wire, lease)) => {
+                waiting.got(clock.now());
+                Ok(Session::new(wire, lease, &self.schema))
+            }
+            Err(error) => {
+                waiting.failed();
+                Err(error)
+            }
+        }
+    }
+
+    #[cfg_attr(not(feature = "sqlx-dep"), allow(clippy::unused_async))]
+    async fn wire(
+        &self,
+        method: Option<&'static str>,
+    ) -> Result<(Wire, Option<Lease>), DriverError> {
+        #[cfg(feature = "sqlx-dep")]
+        macro_rules! take {
+            ($wire:ident, $pool:expr) => {{
+                let taken = crate::health::take($pool, &self.health, method).await;
+                let (conn, lease) = taken.map_err(|e| self.acquire_error(e))?;
+                Ok((Wire::$wire(conn), lease))
+            }};
+        }
+        match &self.connection.inner {
+            #[cfg(feature = "sqlx-postgres")]
+            DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+                take!(Postgres, self.connection.get_postgres_connection_pool())
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+                take!(MySql, self.connection.get_mysql_connection_pool())
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+                take!(Sqlite, self.connection.get_sqlite_connection_pool())
+            }
+            DatabaseConnectionType::Disconnected => Err(driver_error(&DbErr::Conn(
+                sea_orm::RuntimeErr::Internal("Disconnected".to_owned()),
+            ))),
+            // Nothing is left for it where neither mocks nor proxies are compiled.
+            #[allow(unreachable_patterns)]
+            _ => {
+                let wire = Wire::SeaOrm {
+                    db: self.connection.clone(),
+                    transaction: None,
+                };
+                Ok((wire, None))
+            }
+        }
+    }
+
     #[cfg(feature = "sqlx-dep")]
     fn acquire_error(&self, error: sqlx::Error) -> DriverError {
         use sea_orm::{ConnAcquireErr, RuntimeErr};

@@ -1,11 +1,16 @@
 //! One connection, owned through sqlx, so that nothing but the framework begins or ends
 //! transactions on it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use resilient_core::{
     DriverError, Effect, Fault, FaultKind,
     driver::{Control, Disposal},
+    health::{Closing, Lease},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
@@ -74,6 +79,8 @@ pub struct Session {
     pub(crate) schema: Arc<Schema>,
     /// The transaction has changed the schema, which others do not see before it commits.
     pub(crate) changed_schema: bool,
+    /// Last, so that the connection is on its way back when it counts as given back.
+    lease: Option<Lease>,
 }
 
 #[derive(Debug)]
@@ -92,9 +99,10 @@ pub(crate) enum Wire {
 }
 
 impl Session {
-    pub(crate) fn new(wire: Wire, schema: &Arc<Schema>) -> Self {
+    pub(crate) fn new(wire: Wire, lease: Option<Lease>, schema: &Arc<Schema>) -> Self {
         Self {
             wire,
+            lease,
             restore: Restore::default(),
             schema: Arc::clone(schema),
             changed_schema: false,
@@ -119,6 +127,20 @@ impl Session {
     }
 
     pub(crate) async fn send(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
+        let sent = Instant::now();
+        let result = self.pass(request).await;
+        if let Some(lease) = &self.lease {
+            lease.sent(sent.elapsed());
+            if let Err(error) = &result
+                && crate::extract::fault(error).is_some_and(|f| f.effect() == Effect::Connection)
+            {
+                lease.broken();
+            }
+        }
+        result
+    }
+
+    async fn pass(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => sqlx_send!(conn, request),
@@ -443,18 +465,39 @@ impl resilient_core::driver::Session for Session {
         self.diagnose_commit(error).await
     }
 
-    fn dispose(self, how: Disposal) {
+    fn dispose(mut self, how: Disposal) {
+        let closes = how == Disposal::Discard && self.backend() != DbBackend::Sqlite;
+        let close = match &mut self.lease {
+            Some(lease) if closes => {
+                lease.close(Closing::Discarded);
+                false
+            }
+            Some(lease) => match lease.is_due().filter(|_| how == Disposal::Clean) {
+                Some(why) => {
+                    lease.close(why);
+                    true
+                }
+                None => false,
+            },
+            None => false,
+        };
         match self.wire {
             // Sent in the middle of an exchange, a rollback could be answered by what came
             // before it; closing the connection is what surely ends its transaction.
             #[cfg(feature = "sqlx-postgres")]
-            Wire::Postgres(conn) => dispose(conn, how, how == Disposal::RollBack, self.restore),
+            Wire::Postgres(conn) => {
+                dispose(conn, how, close, how == Disposal::RollBack, self.restore);
+            }
             #[cfg(feature = "sqlx-mysql")]
-            Wire::MySql(conn) => dispose(conn, how, how == Disposal::RollBack, self.restore),
+            Wire::MySql(conn) => {
+                dispose(conn, how, close, how == Disposal::RollBack, self.restore);
+            }
             // Its worker runs commands one after another, so a rollback always comes last; and
             // closing an in-memory database would lose it.
             #[cfg(feature = "sqlx-sqlite")]
-            Wire::Sqlite(conn) => dispose(conn, how, how != Disposal::Clean, self.restore),
+            Wire::Sqlite(conn) => {
+                dispose(conn, how, close, how != Disposal::Clean, self.restore);
+            }
             // SeaORM's transaction rolls back when dropped.
             Wire::SeaOrm { .. } => {}
         }

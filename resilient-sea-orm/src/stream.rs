@@ -9,7 +9,10 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
-use resilient_core::scope::{Place, Scope, current};
+use resilient_core::{
+    driver::{Disposal, Session as _},
+    scope::{Place, Scope, current},
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use crate::{
@@ -86,6 +89,36 @@ async fn in_scope(
     Ok(ResilientStream(Box::pin(rows)))
 }
 
+/// On a connection of its own, which goes back to the pool with the last row.
+async fn outside(
+    pool: &Arc<Pool>,
+    statement: Statement,
+) -> Result<ResilientStream<'static>, DbErr> {
+    let mut session = crate::connection_trait::outside(pool).await?;
+    let pool = Arc::clone(pool);
+    let rows = async_stream::stream! {
+        let mut failed = None;
+        {
+            let mut rows = rows(&mut session, &statement);
+            while let Some(row) = rows.next().await {
+                match row {
+                    Ok(row) => yield Ok(row),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+        }
+        session.dispose(Disposal::Clean);
+        if let Some(error) = failed {
+            named_on_pool(&pool, Request::All(&statement), &error).await;
+            yield Err(error);
+        }
+    };
+    Ok(ResilientStream(Box::pin(rows)))
+}
+
 fn rows<'a>(
     session: &'a mut Session,
     statement: &'a Statement,
@@ -150,17 +183,7 @@ impl StreamTrait for ResilientConnection {
                             call.writing();
                         }
                     }
-                    let rows = self.pool.connection.stream_raw(stmt.clone()).await?;
-                    let named = rows.then(move |row| {
-                        let (pool, stmt) = (Arc::clone(&self.pool), stmt.clone());
-                        async move {
-                            if let Err(error) = &row {
-                                named_on_pool(&pool, Request::All(&stmt), error).await;
-                            }
-                            row
-                        }
-                    });
-                    Ok(ResilientStream(named.boxed()))
+                    outside(&self.pool, stmt).await
                 }
             }
         })

@@ -21,6 +21,7 @@ mod detached;
 mod ended_by_others;
 mod futures;
 mod handles;
+mod health;
 mod killed;
 mod leftovers;
 mod modes;

@@ -170,6 +170,31 @@ pub fn held_by_task<D: Database>(db: &D) -> u32 {
     held
 }
 
+/// The method that a connection of `db` is taken for now: the outermost of those that share the
+/// running transaction, as that one holds it until it ends.
+pub fn holder<D: Database>(db: &D) -> Option<&'static str> {
+    let mut at = Frame::current();
+    let mut found = at.as_ref().map(|frame| frame.status.method());
+    let mut transaction = None;
+    while let Some(frame) = at.take() {
+        if frame.database == db.context().id {
+            match frame.scope::<D>() {
+                Some(scope) => {
+                    let this = Arc::as_ptr(scope.transaction());
+                    if *transaction.get_or_insert(this) != this {
+                        break;
+                    }
+                    found = Some(frame.status.method());
+                }
+                None if transaction.is_none() => return Some(frame.status.method()),
+                None => break,
+            }
+        }
+        at.clone_from(&frame.parent);
+    }
+    found
+}
+
 impl CallStatus {
     /// The status of the call that the running task is in.
     pub fn current() -> Option<Arc<Self>> {

@@ -11,7 +11,9 @@ mod turn;
 
 pub use detached::Detached;
 pub(crate) use frame::{Frame, FramePlace, InFrame};
-pub use frame::{Place, current, fails_by_itself, held_by_task, within, write_lock_held_by_task};
+pub use frame::{
+    Place, current, fails_by_itself, held_by_task, holder, within, write_lock_held_by_task,
+};
 pub(crate) use ledger::Holder;
 pub use ledger::ScopeId;
 pub use scoped::Scope;

@@ -142,8 +142,9 @@ async fn reports(
         .iter()
         .map(|subject| (subject.schema.as_deref(), &*subject.table))
         .collect();
+    let generation = db.pool.schema.generation();
     let catalogue = load(db, Which::Tables(&names)).await?;
-    db.pool.schema.learn(&catalogue);
+    db.pool.schema.learn(&catalogue, generation);
     let mut names = Names::of(&catalogue);
     let mut reports = Vec::with_capacity(subjects.len());
     for subject in &subjects {

@@ -1,0 +1,82 @@
+//! Checks, connections and pools, seen from outside.
+
+mod checks;
+mod down;
+mod integrity;
+mod leaks;
+mod lifecycle;
+mod load;
+mod pool;
+mod write;
+
+use std::time::Duration;
+
+use resilient_sea_orm::{
+    Builder, CheckOptions, HealthSettings, ResilientConnection, ResilientTransaction,
+};
+use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, TransactionTrait};
+use support::TestDb;
+
+use crate::{bank::unique_name, rig::PATIENCE};
+
+/// A check that is only told off by what is wrong, not by a machine under load.
+pub fn patient() -> CheckOptions {
+    CheckOptions {
+        force: true,
+        timeout: Some(PATIENCE),
+        slow_above: Some(PATIENCE),
+        ..CheckOptions::default()
+    }
+}
+
+pub fn settings() -> HealthSettings {
+    HealthSettings {
+        timeout: PATIENCE,
+        slow_above: PATIENCE,
+        ..HealthSettings::default()
+    }
+}
+
+/// A connection of so many slots.
+pub async fn open(
+    test: &TestDb,
+    pool: u32,
+    acquire: Duration,
+    settings: HealthSettings,
+) -> ResilientConnection {
+    let mut options = ConnectOptions::new(test.url());
+    options
+        .max_connections(pool)
+        .acquire_timeout(acquire)
+        .sqlx_logging(false);
+    let builder = Builder::default().name(unique_name()).health(settings);
+    let connected = builder.to(options).connect().await;
+    connected.expect("connects")
+}
+
+/// Takes so many connections, which are open then.
+pub async fn hold(db: &ResilientConnection, slots: u32) -> Vec<ResilientTransaction> {
+    let mut held = Vec::new();
+    for _ in 0..slots {
+        let read_only = Some(AccessMode::ReadOnly);
+        let slot = db.begin_with_config(None, read_only).await.expect("begins");
+        slot.execute_unprepared("SELECT 1").await.expect("a slot");
+        held.push(slot);
+    }
+    held
+}
+
+pub async fn release(held: Vec<ResilientTransaction>) {
+    for slot in held {
+        slot.rollback().await.expect("rolls back");
+    }
+}
+
+/// Opens so many connections and leaves them idle.
+pub async fn fill(db: &ResilientConnection, slots: u32) {
+    release(hold(db, slots).await).await;
+    let idle = async || Ok(db.pool_status().idle == slots);
+    support::wait_until("idle connections", PATIENCE, idle)
+        .await
+        .expect("idle connections");
+}
