@@ -54,8 +54,8 @@ async fn the_pool_has_its_size_and_overflow_and_no_more(engine: Engine) -> TestR
     let start = Instant::now();
     let error = hold(&db).await.unwrap_err();
     assert_eq!(error.kind(), FaultKind::PoolTimeout, "{error}");
-    let text = error.to_string();
-    assert!(text.contains("3 of 3 in use"), "{text}");
+    let said = error.to_string();
+    assert!(said.contains("3 of 3 in use"), "{said}");
     assert!(start.elapsed() >= Duration::from_millis(1400));
     for slot in held {
         slot.rollback().await?;
@@ -192,10 +192,10 @@ async fn what_cannot_be_used_is_said_before_anything_is_opened(engine: Engine) -
     )
     .await
     .unwrap_err();
-    let text = error.to_string();
+    let said = error.to_string();
     assert!(
-        text.contains("TEST_DB_POOL_SIZE") && text.contains("TEST_DB_MAX_RETRIES"),
-        "{text}"
+        said.contains("TEST_DB_POOL_SIZE") && said.contains("TEST_DB_MAX_RETRIES"),
+        "{said}"
     );
     assert_eq!(error.outcome(), Outcome::NotSent);
     let pool = PoolConfig::default().with_size(0);
