@@ -5,6 +5,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use crate::{
     Failure, IsolationLevel,
     failure::DriverError,
+    health::{Vitals, VitalsConfig},
     metrics::ConnectionMetrics,
     policy::{Budget, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
@@ -135,6 +136,7 @@ pub struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
+    pub(crate) vitals: Vitals,
 }
 
 /// How long one exchange with the server may take before it counts as lost.
@@ -166,8 +168,11 @@ impl Context {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name = name.into();
         let metrics = crate::metrics::global().connection(&name);
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock);
+        let (config, of) = (VitalsConfig::default(), Arc::clone(&metrics));
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            vitals: Vitals::new(&name, config, Arc::clone(&clock), of),
             metrics,
             name,
             default_isolation,
@@ -175,7 +180,7 @@ impl Context {
             locking: Locking::default(),
             budget: Budget::default(),
             limits: WireLimits::default(),
-            clock: Arc::new(TokioClock),
+            clock,
             random: Arc::new(ThreadRandom),
         }
     }
@@ -225,6 +230,16 @@ impl Context {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        let config = self.vitals.config().clone();
+        self.with_vitals(config)
+    }
+
+    /// Sets what is measured, when alerts are raised, and the circuit breaker. What was seen so
+    /// far is forgotten.
+    #[must_use]
+    pub fn with_vitals(mut self, config: VitalsConfig) -> Self {
+        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+        self.vitals = Vitals::new(&self.name, config, clock, metrics);
         self
     }
 
@@ -248,6 +263,11 @@ impl Context {
     /// The wire limits.
     pub fn limits(&self) -> WireLimits {
         self.limits
+    }
+
+    /// The database's measurements, alerts and circuit breaker.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// The database's counters.

@@ -12,6 +12,7 @@
 //! | [`call`] | the attempt loop |
 //! | [`driver`] | the traits a driver implements |
 //! | [`metrics`] | what happened |
+//! | [`health`] | how the database fares: windows, alerts, circuit breaker, monitor |
 //! | [`time`] | clock and randomness, replaceable in tests |
 
 pub mod call;
@@ -20,6 +21,7 @@ pub mod constraint;
 pub mod driver;
 pub mod failure;
 pub mod fault;
+pub mod health;
 pub mod metrics;
 mod options;
 pub mod policy;
