@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use resilient_core::{
-    DriverError,
+    DriverError, Failure, Reason,
     scope::{Place, Scope, Turn, current},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -12,6 +12,7 @@ use crate::{
     Error, ResilientConnection, ResilientTransaction, advice, constraints, extract, keywords,
     pool::Pool,
     session::{Reply, Request, limited, through},
+    vitals::{self, Measured},
 };
 
 impl ResilientConnection {
@@ -28,6 +29,7 @@ impl ResilientConnection {
                 let result = on_pool(&self.pool, request).await;
                 match &result {
                     Ok(_) => call.succeeded(),
+                    Err(error) if let Some(refused) = rejection(error) => call.refused(refused),
                     Err(error) => {
                         if let Some(fault) = extract::fault(error) {
                             call.failed(DriverError::new(fault, error.clone()));
@@ -40,11 +42,21 @@ impl ResilientConnection {
     }
 }
 
+/// The circuit breaker's, if that is what let nothing through.
+pub(crate) fn rejection(error: &DbErr) -> Option<Failure> {
+    let error = extract::carried(error)?;
+    (*error.reason() == Reason::CircuitOpen).then(|| error.failure().clone())
+}
+
 /// On the pool, by SeaORM's own way. Waiting for a connection has a limit of its own, which is
 /// the shorter one unless it was set otherwise.
 async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
+    let permit = vitals::admit(pool).map_err(Error::from)?;
     let limit = pool.context.limits().statement;
+    let measured = Measured::start(pool);
     let result = limited(limit, through(&pool.connection, request)).await;
+    measured.done(request, &result);
+    vitals::settle(pool, permit, result.as_ref().err());
     match &result {
         Ok(_) => pool.schema.note(request.text()),
         Err(error) => {
@@ -66,7 +78,9 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
+    let measured = Measured::start(scope.database());
     let result = limited(limit, session.send(request)).await;
+    measured.done(request, &result);
     if result.is_ok() {
         session.schema.note(request.text());
     }

@@ -50,6 +50,7 @@ mod session;
 mod stream;
 mod transact;
 mod transaction;
+mod vitals;
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]
@@ -64,7 +65,7 @@ pub use resilient_core::{
     ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
-    metrics, policy, time,
+    health, metrics, policy, time,
 };
 #[cfg(feature = "macros")]
 pub use resilient_macros::{ConstraintMessages, RepositoryError, resilient};

@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,9 +15,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamT
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice,
     connection_trait::{booked, misuse},
-    keywords,
+    extract, keywords,
     pool::Pool,
     session::{Request, Session, Wire, limited},
+    vitals::{self, Measured},
 };
 
 /// A stream of rows.
@@ -49,6 +51,7 @@ async fn in_scope(
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
     let limit = turn.limit();
+    let database = Arc::clone(scope.database());
     let rows = async_stream::stream! {
         let (session, mut flow) = match turn.stream() {
             Ok(parts) => parts,
@@ -62,8 +65,14 @@ async fn in_scope(
         let failed = {
             let mut rows = rows(session, &statement);
             let mut failed = None;
+            let mut measured = Some(Measured::start(&database));
             loop {
-                match limited(limit, rows.next().map(Option::transpose)).await {
+                let row = limited(limit, rows.next().map(Option::transpose)).await;
+                if let Some(measured) = measured.take() {
+                    let fault = row.as_ref().err().and_then(extract::fault);
+                    measured.book(&statement.sql, fault.as_ref(), 0);
+                }
+                match row {
                     Ok(Some(row)) => {
                         flow.flowing();
                         yield Ok(row);
@@ -83,6 +92,33 @@ async fn in_scope(
         }
     };
     Ok(ResilientStream(Box::pin(rows)))
+}
+
+/// On the pool, by SeaORM's own way.
+async fn on_pool(pool: &Pool, statement: Statement) -> Result<ResilientStream<'_>, DbErr> {
+    let permit = vitals::admit(pool).map_err(Error::from)?;
+    let measured = Measured::start(pool);
+    let sql = statement.sql.clone();
+    let mut rows = match pool.connection.stream_raw(statement).await {
+        Ok(rows) => rows.boxed(),
+        Err(error) => {
+            measured.book(&sql, extract::fault(&error).as_ref(), 0);
+            vitals::settle(pool, permit, Some(&error));
+            return Err(error);
+        }
+    };
+    // Only its first row tells whether it was sent at all.
+    let mut first = Some((measured, permit));
+    let rows = futures_util::stream::poll_fn(move |cx| {
+        let row = std::task::ready!(rows.poll_next_unpin(cx));
+        if let Some((measured, permit)) = first.take() {
+            let error = row.as_ref().and_then(|row| row.as_ref().err());
+            measured.book(&sql, error.and_then(extract::fault).as_ref(), 0);
+            vitals::settle(pool, permit, error);
+        }
+        Poll::Ready(row)
+    });
+    Ok(ResilientStream(rows.boxed()))
 }
 
 fn rows<'a>(
@@ -149,8 +185,7 @@ impl StreamTrait for ResilientConnection {
                             call.writing();
                         }
                     }
-                    let rows = self.pool.connection.stream_raw(stmt).await?;
-                    Ok(ResilientStream(rows.boxed()))
+                    on_pool(&self.pool, stmt).await
                 }
             }
         })
