@@ -35,3 +35,4 @@ mod swallowed;
 mod swallowed_nested;
 mod time_limits;
 mod verify;
+mod watch;
