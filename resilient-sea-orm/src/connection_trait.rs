@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use resilient_core::{
-    DriverError, Failure, Reason,
+    DriverError,
+    health::breaker::Permit,
     scope::{Place, Scope, Turn, current},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -19,17 +20,21 @@ impl ResilientConnection {
     async fn send(&self, request: Request<'_>) -> Result<Reply, DbErr> {
         match current(&*self.pool) {
             Place::Scope(scope) => in_scope(&scope, request).await,
-            Place::Outside => on_pool(&self.pool, request).await,
+            Place::Outside => {
+                let permit = vitals::admit(&self.pool).map_err(Error::from)?;
+                on_pool(&self.pool, request, permit).await
+            }
             Place::Detached(call) => {
                 advice::check_room(&self.pool).map_err(Error::from)?;
+                // Before it counts as written: what is rejected was not sent.
+                let permit = vitals::admit_in(&self.pool, &call)?;
                 if !keywords::only_reads(request.text()) {
                     advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
                     call.writing();
                 }
-                let result = on_pool(&self.pool, request).await;
+                let result = on_pool(&self.pool, request, permit).await;
                 match &result {
                     Ok(_) => call.succeeded(),
-                    Err(error) if let Some(refused) = rejection(error) => call.refused(refused),
                     Err(error) => {
                         if let Some(fault) = extract::fault(error) {
                             call.failed(DriverError::new(fault, error.clone()));
@@ -42,16 +47,13 @@ impl ResilientConnection {
     }
 }
 
-/// The circuit breaker's, if that is what let nothing through.
-pub(crate) fn rejection(error: &DbErr) -> Option<Failure> {
-    let error = extract::carried(error)?;
-    (*error.reason() == Reason::CircuitOpen).then(|| error.failure().clone())
-}
-
 /// On the pool, by SeaORM's own way. Waiting for a connection has a limit of its own, which is
 /// the shorter one unless it was set otherwise.
-async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
-    let permit = vitals::admit(pool).map_err(Error::from)?;
+async fn on_pool(
+    pool: &Pool,
+    request: Request<'_>,
+    permit: Option<Permit<'_>>,
+) -> Result<Reply, DbErr> {
     let limit = pool.context.limits().statement;
     let measured = Measured::start(pool);
     let result = limited(limit, through(&pool.connection, request)).await;

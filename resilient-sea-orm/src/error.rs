@@ -50,10 +50,6 @@ impl Error {
         }))
     }
 
-    pub(crate) fn failure(&self) -> &Failure {
-        &self.0.failure
-    }
-
     /// The call it left, once that has ended in this error.
     fn ended(&self) -> Option<(&CallStatus, Outcome)> {
         let status = self.0.status.as_deref()?;

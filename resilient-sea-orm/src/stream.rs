@@ -9,7 +9,10 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
-use resilient_core::scope::{Place, Scope, current};
+use resilient_core::{
+    health::breaker::Permit,
+    scope::{Place, Scope, current},
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
 
 use crate::{
@@ -95,8 +98,11 @@ async fn in_scope(
 }
 
 /// On the pool, by SeaORM's own way.
-async fn on_pool(pool: &Pool, statement: Statement) -> Result<ResilientStream<'_>, DbErr> {
-    let permit = vitals::admit(pool).map_err(Error::from)?;
+async fn on_pool<'a>(
+    pool: &'a Pool,
+    statement: Statement,
+    permit: Option<Permit<'a>>,
+) -> Result<ResilientStream<'a>, DbErr> {
     let measured = Measured::start(pool);
     let sql = statement.sql.clone();
     let mut rows = match pool.connection.stream_raw(statement).await {
@@ -177,15 +183,18 @@ impl StreamTrait for ResilientConnection {
         Box::pin(async move {
             match current(&*self.pool) {
                 Place::Scope(scope) => in_scope(&scope, stmt).await,
-                place @ (Place::Detached(_) | Place::Outside) => {
-                    if let Place::Detached(call) = place {
-                        advice::check_room(&self.pool).map_err(Error::from)?;
-                        if !keywords::only_reads(&stmt.sql) {
-                            advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
-                            call.writing();
-                        }
+                Place::Outside => {
+                    let permit = vitals::admit(&self.pool).map_err(Error::from)?;
+                    on_pool(&self.pool, stmt, permit).await
+                }
+                Place::Detached(call) => {
+                    advice::check_room(&self.pool).map_err(Error::from)?;
+                    let permit = vitals::admit_in(&self.pool, &call)?;
+                    if !keywords::only_reads(&stmt.sql) {
+                        advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
+                        call.writing();
                     }
-                    on_pool(&self.pool, stmt).await
+                    on_pool(&self.pool, stmt, permit).await
                 }
             }
         })

@@ -12,6 +12,7 @@ use resilient_core::{
         monitor::{Monitor, MonitorConfig, Watch},
         performance::{Dialect, PerformanceReport},
     },
+    scope::Detached,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::sync::broadcast;
@@ -84,6 +85,14 @@ pub(crate) fn admit(pool: &Pool) -> Result<Option<Permit<'_>>, Failure> {
             Err(rejection) => Err(Failure::circuit_open(&rejection)),
         },
     }
+}
+
+/// The same in a call without a transaction, which fails of it and is not repeated.
+pub(crate) fn admit_in<'p>(pool: &'p Pool, call: &Detached) -> Result<Option<Permit<'p>>, DbErr> {
+    admit(pool).map_err(|failure| {
+        call.refused(failure.clone());
+        Error::from(failure).into()
+    })
 }
 
 /// Tells the breaker how a statement on the pool went.
