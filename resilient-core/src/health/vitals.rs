@@ -122,18 +122,13 @@ impl Vitals {
         let error = fault.is_some_and(is_error);
         let slow = self.performance.statement(sent.started, now, error);
         if slow {
-            self.performance.slow_statement(
-                sent.sql,
-                sent.dialect,
-                sent.method(),
-                sent.started,
-                now,
-            );
+            self.performance
+                .slow_statement(sent.sql, sent.dialect, method(), sent.started, now);
         }
         #[allow(clippy::cast_precision_loss)]
         let rows = rows as f64;
         if self.alerts.passes(AlertKind::BulkOperation, rows) {
-            let subject = match sent.method() {
+            let subject = match method() {
                 Some(method) => method.to_owned(),
                 None => normalise(sent.sql, sent.dialect),
             };
@@ -205,10 +200,9 @@ pub struct Sent<'a> {
     pub started: Instant,
 }
 
-impl Sent<'_> {
-    fn method(&self) -> Option<&'static str> {
-        crate::scope::CallStatus::current().map(|status| status.method())
-    }
+/// The method that runs, if one does.
+fn method() -> Option<&'static str> {
+    crate::scope::CallStatus::current().map(|status| status.method())
 }
 
 /// Whether a fault says that something is wrong with the database, or its use: a violated

@@ -15,7 +15,10 @@ use resilient_sea_orm::{
     core::Reason,
     health::{
         HealthEvent,
-        breaker::{BreakerConfig, BreakerState},
+        breaker::{
+            BreakerConfig,
+            BreakerState::{self, Closed, HalfOpen, Open},
+        },
     },
     policy::{RetryPolicy, StopReason},
     prelude::*,
@@ -162,7 +165,6 @@ async fn a_server_that_is_down_is_left_alone_and_found_again(engine: Engine) -> 
             _ => None,
         })
         .collect();
-    use BreakerState::{Closed, HalfOpen, Open};
     assert_eq!(states, [Open, HalfOpen, Open, HalfOpen, Closed]);
     let metrics = bank.metrics();
     assert_eq!((metrics.breaker_opened, metrics.breaker_state), (2, Closed));

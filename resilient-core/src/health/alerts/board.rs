@@ -41,6 +41,17 @@ struct State {
     past: VecDeque<Alert>,
 }
 
+impl State {
+    /// Where an observation belongs; one that is `bad` may have to share a place.
+    fn key(&self, kind: AlertKind, subject: &str, bad: bool) -> (AlertKind, String) {
+        let key = (kind, subject.to_owned());
+        if bad && self.active.len() >= MAX_ACTIVE && !self.active.contains_key(&key) {
+            return (kind, OTHERS.to_owned());
+        }
+        key
+    }
+}
+
 #[derive(Debug)]
 struct Standing {
     alert: Alert,
@@ -125,7 +136,7 @@ impl AlertBoard {
         {
             let mut state = self.state();
             self.expire(&mut state, now);
-            let key = self.key(&state, kind, subject, value >= rule.threshold);
+            let key = state.key(kind, subject, value >= rule.threshold);
             if let Some(standing) = state.active.get_mut(&key) {
                 match standing.observe(rule, value, now) {
                     Some(Change::Cleared) => self.clear(&mut state, &key),
@@ -184,14 +195,6 @@ impl AlertBoard {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn key(&self, state: &State, kind: AlertKind, subject: &str, bad: bool) -> (AlertKind, String) {
-        let key = (kind, subject.to_owned());
-        if bad && state.active.len() >= MAX_ACTIVE && !state.active.contains_key(&key) {
-            return (kind, OTHERS.to_owned());
-        }
-        key
     }
 
     fn alert(&self, rule: &AlertRule, kind: AlertKind, subject: String, value: f64) -> Alert {

@@ -13,7 +13,9 @@ use crate::health::{Events, HealthEvent};
 /// Called with each change of an alert, in order, one at a time, by whoever caused it: it should
 /// be quick. A panic of it is logged and harms nothing.
 #[derive(Clone)]
-pub struct AlertCallback(Arc<dyn Fn(Change, &Alert) + Send + Sync>);
+pub struct AlertCallback(Arc<Callback>);
+
+type Callback = dyn Fn(Change, &Alert) + Send + Sync;
 
 impl AlertCallback {
     /// Wraps a function.

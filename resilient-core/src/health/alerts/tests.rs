@@ -82,9 +82,9 @@ fn an_alert_is_raised_once_and_cleared_once_below_its_lower_bound() {
         "db: statements take on average 120 ms (threshold 100 ms)"
     );
     assert!(past.cleared_unix_ms >= Some(past.since_unix_ms));
-    let heard: Vec<_> = std::iter::from_fn(|| hears.try_recv().ok()).collect();
+    let events: Vec<_> = std::iter::from_fn(|| hears.try_recv().ok()).collect();
     assert!(matches!(
-        heard[..],
+        events[..],
         [
             HealthEvent::AlertRaised { .. },
             HealthEvent::AlertCleared { .. },
@@ -194,7 +194,9 @@ fn a_callback_may_observe_and_threads_are_told_in_order() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|t| t.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     board.get().unwrap().sweep();
     let told = told.lock().unwrap();
     let of_db: Vec<_> = told

@@ -10,7 +10,10 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    BreakerState::{Closed, HalfOpen, Open},
+    *,
+};
 use crate::time::FakeClock;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -95,7 +98,6 @@ fn it_opens_rejects_probes_and_closes() {
             other => panic!("{other:?}"),
         })
         .collect();
-    use BreakerState::{Closed, HalfOpen, Open};
     assert_eq!(states[..3], [Open, HalfOpen, Open]);
     assert_eq!(states[states.len() - 2..], [HalfOpen, Closed]);
 }

@@ -74,7 +74,7 @@ pub fn normalise(sql: &str, dialect: Dialect) -> String {
 
 #[derive(Debug, Default)]
 struct Pieces<'a> {
-    pieces: Vec<Piece<'a>>,
+    all: Vec<Piece<'a>>,
     /// Where open parentheses are.
     open: Vec<usize>,
     length: usize,
@@ -90,8 +90,8 @@ struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     fn back(&self, n: usize) -> &'a str {
-        let index = self.pieces.len().checked_sub(n);
-        index.map_or("", |i| self.pieces[i].text)
+        let index = self.all.len().checked_sub(n);
+        index.map_or("", |i| self.all[i].text)
     }
 
     fn word_back(&self, n: usize, any: &[&str]) -> bool {
@@ -105,7 +105,7 @@ impl<'a> Pieces<'a> {
             Token::Value => self.value(spaced),
             Token::String => {
                 self.value(spaced);
-                let first = self.pieces.len();
+                let first = self.all.len();
                 self.first_string.get_or_insert(first);
             }
             Token::Word(word) if is_boolean(word) && self.back(1) != "." => self.value(spaced),
@@ -151,7 +151,7 @@ impl<'a> Pieces<'a> {
                 if self.word_back(2, &["into"]) {
                     self.columns = Some(self.open.len() + 1);
                 }
-                self.open.push(self.pieces.len());
+                self.open.push(self.all.len());
                 self.add(sign, spaced);
             }
             ")" => {
@@ -165,7 +165,7 @@ impl<'a> Pieces<'a> {
             }
             ";" => {
                 self.add(sign, spaced);
-                self.start = self.pieces.len();
+                self.start = self.all.len();
             }
             _ => self.add(sign, spaced),
         }
@@ -173,17 +173,17 @@ impl<'a> Pieces<'a> {
 
     /// Drops a parenthesis that repeats the one before it: one more row.
     fn fold_row(&mut self, start: usize) {
-        let length = self.pieces.len() - start;
+        let length = self.all.len() - start;
         let Some(before) = start.checked_sub(length + 1) else {
             return;
         };
-        let same = self.pieces[start - 1].text == ","
-            && self.pieces[before..start - 1]
+        let same = self.all[start - 1].text == ","
+            && self.all[before..start - 1]
                 .iter()
-                .zip(&self.pieces[start..])
+                .zip(&self.all[start..])
                 .all(|(a, b)| a.text == b.text);
         if same {
-            while self.pieces.len() >= start {
+            while self.all.len() >= start {
                 self.drop_last();
             }
         }
@@ -191,18 +191,18 @@ impl<'a> Pieces<'a> {
 
     fn add(&mut self, text: &'a str, spaced: bool) {
         self.length += text.len() + usize::from(spaced);
-        self.pieces.push(Piece { text, spaced });
+        self.all.push(Piece { text, spaced });
     }
 
     fn drop_last(&mut self) {
-        if let Some(piece) = self.pieces.pop() {
+        if let Some(piece) = self.all.pop() {
             self.length -= piece.text.len() + usize::from(piece.spaced);
         }
     }
 
     fn keep_to_first_string(&mut self) {
         if let Some(first) = self.first_string {
-            self.pieces.truncate(first);
+            self.all.truncate(first);
         }
     }
 
@@ -212,7 +212,7 @@ impl<'a> Pieces<'a> {
 
     /// Settings take their values as bare words too: `SET app.user TO ann`.
     fn setting(&self) -> bool {
-        let first = self.pieces.get(self.start).map_or("", |p| p.text);
+        let first = self.all.get(self.start).map_or("", |p| p.text);
         let sets = ["set", "pragma"]
             .iter()
             .any(|w| first.eq_ignore_ascii_case(w));
@@ -222,7 +222,7 @@ impl<'a> Pieces<'a> {
     fn finish(&self, cut: bool) -> String {
         let mut text = String::with_capacity(self.length.min(LENGTH) + CUT.len());
         let mut cut = cut;
-        for piece in &self.pieces {
+        for piece in &self.all {
             let tight = matches!(piece.text, "," | ")" | ";" | "." | "::");
             let space = piece.spaced && !tight && !text.is_empty() && !text.ends_with(['(', '.']);
             if text.len() + piece.text.len() + 1 > LENGTH {

@@ -78,9 +78,9 @@ fn threads_that_meet_at_the_turn_of_a_minute_lose_nothing() {
                 thread::spawn(move || window.record(age, Duration::from_millis(1), false))
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|t| t.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         let stats = window.recent(age, 1);
         // A thread that was preempted while emptying makes others give up, never wait.
         assert!(stats.count >= 1 && stats.count <= 4, "{stats:?}");

@@ -135,7 +135,7 @@ impl Ring {
 #[derive(Debug)]
 struct Sum {
     errors: u64,
-    sum_nanos: u64,
+    total_nanos: u64,
     max_nanos: u64,
     buckets: [u64; BUCKETS],
 }
@@ -144,7 +144,7 @@ impl Default for Sum {
     fn default() -> Self {
         Self {
             errors: 0,
-            sum_nanos: 0,
+            total_nanos: 0,
             max_nanos: 0,
             buckets: [0; BUCKETS],
         }
@@ -159,7 +159,7 @@ fn ms(nanos: u64) -> f64 {
 impl Sum {
     fn add(&mut self, slot: &Slot) {
         self.errors += slot.errors.load(Relaxed);
-        self.sum_nanos += slot.sum_nanos.load(Relaxed);
+        self.total_nanos += slot.sum_nanos.load(Relaxed);
         self.max_nanos = self.max_nanos.max(slot.max_nanos.load(Relaxed));
         for (sum, bucket) in self.buckets.iter_mut().zip(&slot.buckets) {
             *sum += u64::from(bucket.load(Relaxed));
@@ -197,7 +197,7 @@ impl Sum {
             count,
             errors,
             error_ratio: per(errors as f64),
-            average_ms: per(ms(self.sum_nanos)),
+            average_ms: per(ms(self.total_nanos)),
             p50_ms: self.quantile(count, 500),
             p95_ms: self.quantile(count, 950),
             p99_ms: self.quantile(count, 990),
