@@ -6,7 +6,7 @@ use crate::{
     Failure, IsolationLevel,
     config::Config,
     failure::DriverError,
-    health::{deadlocks::DeadlockBook, sessions::SessionRegistry},
+    health::{Vitals, VitalsConfig, deadlocks::DeadlockBook, sessions::SessionRegistry},
     metrics::ConnectionMetrics,
     policy::{Budget, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
@@ -152,6 +152,7 @@ pub struct Context {
     pub(crate) metrics: Arc<ConnectionMetrics>,
     pub(crate) sessions: SessionRegistry,
     pub(crate) deadlocks: DeadlockBook,
+    pub(crate) vitals: Vitals,
 }
 
 /// How long one exchange with the server may take before it counts as lost.
@@ -183,8 +184,11 @@ impl Context {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name = name.into();
         let metrics = crate::metrics::global().connection(&name);
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock);
+        let (config, of) = (VitalsConfig::default(), Arc::clone(&metrics));
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            vitals: Vitals::new(&name, config, Arc::clone(&clock), of),
             metrics,
             name,
             default_isolation,
@@ -193,7 +197,7 @@ impl Context {
             budget: Budget::default(),
             limits: WireLimits::default(),
             config: Arc::default(),
-            clock: Arc::new(TokioClock),
+            clock,
             random: Arc::new(ThreadRandom),
             sessions: SessionRegistry::default(),
             deadlocks: DeadlockBook::default(),
@@ -253,6 +257,16 @@ impl Context {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        let config = self.vitals.config().clone();
+        self.with_vitals(config)
+    }
+
+    /// Sets what is measured, when alerts are raised, and the circuit breaker. What was seen so
+    /// far is forgotten.
+    #[must_use]
+    pub fn with_vitals(mut self, config: VitalsConfig) -> Self {
+        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+        self.vitals = Vitals::new(&self.name, config, clock, metrics);
         self
     }
 
@@ -302,6 +316,11 @@ impl Context {
     /// The source of jitter.
     pub fn random(&self) -> &Arc<dyn Random> {
         &self.random
+    }
+
+    /// The database's measurements, alerts and circuit breaker.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// The database's counters.

@@ -3,7 +3,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use crate::{Effect, Fault, FaultKind, Outcome, policy::StopReason};
+use crate::{Effect, Fault, FaultKind, Outcome, health::breaker::Rejection, policy::StopReason};
 
 /// An error as the driver made it, kept whole.
 pub type Source = Arc<dyn StdError + Send + Sync + 'static>;
@@ -79,6 +79,8 @@ pub enum Reason {
     Misuse(String),
     /// A call that had joined this scope failed, and its caller went on.
     JoinedCallFailed,
+    /// The circuit breaker is open: nothing was sent.
+    CircuitOpen,
     /// Not a database's failure but the ORM's or the caller's own, in its words.
     Application(String),
 }
@@ -158,6 +160,15 @@ impl Failure {
     pub fn of_kind(mut self, kind: FaultKind) -> Self {
         self.inner.fault = Fault::new(kind, Effect::Statement);
         self
+    }
+
+    /// A call that the circuit breaker rejected. Nothing was sent.
+    pub fn circuit_open(rejection: &Rejection) -> Self {
+        let fault = Fault::new(FaultKind::ServerUnavailable, Effect::Connection);
+        let error = DriverError::from(fault).with_advice(rejection.to_string());
+        let mut failure = Self::database(error).with_outcome(Outcome::NotSent);
+        failure.inner.reason = Reason::CircuitOpen;
+        failure
     }
 
     /// Whether the program has to change before this can succeed.
@@ -263,7 +274,7 @@ impl fmt::Display for Failure {
         match &self.inner.reason {
             Reason::Misuse(text) | Reason::Application(text) => f.write_str(text)?,
             Reason::Propagation(text) => f.write_str(text)?,
-            Reason::Database => write!(f, "{fault}")?,
+            Reason::Database | Reason::CircuitOpen => write!(f, "{fault}")?,
             Reason::Swallowed => write!(
                 f,
                 "the body returned Ok, but an earlier fault had already cost it its writes: {fault}"

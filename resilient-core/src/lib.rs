@@ -14,6 +14,7 @@
 //! | [`driver`] | the traits a driver implements |
 //! | [`health`] | how a database is doing |
 //! | [`metrics`] | what happened |
+//! | [`health`] | how the database fares: windows, alerts, circuit breaker, monitor |
 //! | [`time`] | clock and randomness, replaceable in tests |
 
 pub mod call;

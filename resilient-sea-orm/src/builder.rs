@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use resilient_core::{
     Config,
     driver::{Context, Locking, WireLimits},
-    health::HealthSettings,
+    health::{
+        HealthSettings, VitalsConfig,
+        alerts::{Alert, AlertCallback, AlertConfig, Change},
+        breaker::BreakerConfig,
+        performance::PerformanceConfig,
+    },
     policy::{Budget, BudgetConfig, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
 };
@@ -47,6 +52,7 @@ pub struct Builder {
     random: Option<Arc<dyn Random>>,
     pub(crate) health: HealthSettings,
     hooks: Option<bool>,
+    vitals: VitalsConfig,
 }
 
 /// What a [`Builder`] connects to: a URL, SeaORM's [`ConnectOptions`], or an existing connection.
@@ -142,6 +148,39 @@ impl Builder {
     #[must_use]
     pub fn locking(mut self, locking: Locking) -> Self {
         self.locking = locking;
+        self
+    }
+
+    /// From how long on a statement is slow, and how many slow ones are kept; 100 ms and 50 by
+    /// default.
+    #[must_use]
+    pub fn performance(mut self, performance: PerformanceConfig) -> Self {
+        self.vitals.performance = performance;
+        self
+    }
+
+    /// When alerts are raised and cleared; see [`AlertConfig`] for the defaults.
+    #[must_use]
+    pub fn alerts(mut self, alerts: AlertConfig) -> Self {
+        self.vitals.alerts = alerts;
+        self
+    }
+
+    /// Calls this with each change of an alert, by whoever caused it, so it should be quick.
+    /// Alerts are also logged and sent to
+    /// [`ResilientConnection::health_events`].
+    #[must_use]
+    pub fn on_alert(mut self, callback: impl Fn(Change, &Alert) + Send + Sync + 'static) -> Self {
+        self.vitals.callbacks.push(AlertCallback::new(callback));
+        self
+    }
+
+    /// Fails fast while the server is away; off by default. See
+    /// [`breaker`](resilient_core::health::breaker) for what it counts and what a rejected call
+    /// gets.
+    #[must_use]
+    pub fn circuit_breaker(mut self, breaker: BreakerConfig) -> Self {
+        self.vitals.breaker = Some(breaker);
         self
     }
 
@@ -253,6 +292,7 @@ impl Builder {
         if let Some(random) = self.random {
             context = context.with_random(random);
         }
+        context = context.with_vitals(self.vitals);
         ResilientConnection::from_parts(connection, context, Arc::new(health))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use resilient_core::{
     DriverError, Failure,
     driver::{Database as _, Disposal, Session as _},
+    health::breaker::Permit,
     scope::{Place, Scope, Turn, current},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -13,20 +14,26 @@ use crate::{
     Error, ResilientConnection, ResilientTransaction, advice, constraints, extract, keywords,
     pool::Pool,
     session::{Reply, Request, Session, limited},
+    vitals::{self, Measured},
 };
 
 impl ResilientConnection {
     async fn send(&self, request: Request<'_>) -> Result<Reply, DbErr> {
         match current(&*self.pool) {
             Place::Scope(scope) => in_scope(&scope, request).await,
-            Place::Outside => on_pool(&self.pool, request).await,
+            Place::Outside => {
+                let permit = vitals::admit(&self.pool).map_err(Error::from)?;
+                on_pool(&self.pool, request, permit).await
+            }
             Place::Detached(call) => {
                 advice::check_room(&self.pool).map_err(Error::from)?;
+                // Before it counts as written: what is rejected was not sent.
+                let permit = vitals::admit_in(&self.pool, &call)?;
                 if !keywords::only_reads(request.text()) {
                     advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
                     call.writing();
                 }
-                let result = on_pool(&self.pool, request).await;
+                let result = on_pool(&self.pool, request, permit).await;
                 match &result {
                     Ok(_) => call.succeeded(),
                     Err(error) => {
@@ -43,8 +50,13 @@ impl ResilientConnection {
 
 /// On a connection of its own. Waiting for it has a limit of its own, which is the shorter one
 /// unless it was set otherwise.
-async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
+async fn on_pool(
+    pool: &Pool,
+    request: Request<'_>,
+    permit: Option<Permit<'_>>,
+) -> Result<Reply, DbErr> {
     let limit = pool.context.limits().statement;
+    let measured = Measured::start(pool);
     let result = async {
         let mut session = limited(limit, outside(pool)).await?;
         let mut silent = true;
@@ -63,6 +75,8 @@ async fn on_pool(pool: &Pool, request: Request<'_>) -> Result<Reply, DbErr> {
         result
     }
     .await;
+    measured.done(request, &result);
+    vitals::settle(pool, permit, result.as_ref().err());
     match &result {
         Ok(_) => {
             pool.schema.note(request.text());
@@ -100,7 +114,9 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
+    let measured = Measured::start(scope.database());
     let result = limited(limit, session.send(request)).await;
+    measured.done(request, &result);
     if result.is_ok() {
         session.note(request.text());
     }

@@ -52,6 +52,7 @@ mod session;
 mod stream;
 mod transact;
 mod transaction;
+mod vitals;
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]

@@ -11,6 +11,7 @@ use std::{
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use resilient_core::{
     driver::{Disposal, Session as _},
+    health::breaker::Permit,
     scope::{Place, Scope, current},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamTrait};
@@ -18,9 +19,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamT
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice,
     connection_trait::{booked, misuse, named_on_pool},
-    keywords,
+    extract, keywords,
     pool::Pool,
     session::{Request, Session, Wire, limited},
+    vitals::{self, Measured},
 };
 
 /// A stream of rows.
@@ -53,6 +55,7 @@ async fn in_scope(
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
     let limit = turn.limit();
+    let database = Arc::clone(scope.database());
     let rows = async_stream::stream! {
         let (session, mut flow) = match turn.stream() {
             Ok(parts) => parts,
@@ -66,8 +69,14 @@ async fn in_scope(
         let failed = {
             let mut rows = rows(session, &statement);
             let mut failed = None;
+            let mut measured = Some(Measured::start(&database));
             loop {
-                match limited(limit, rows.next().map(Option::transpose)).await {
+                let row = limited(limit, rows.next().map(Option::transpose)).await;
+                if let Some(measured) = measured.take() {
+                    let fault = row.as_ref().err().and_then(extract::fault);
+                    measured.book(&statement.sql, fault.as_ref(), 0);
+                }
+                match row {
                     Ok(Some(row)) => {
                         flow.flowing();
                         yield Ok(row);
@@ -90,29 +99,46 @@ async fn in_scope(
 }
 
 /// On a connection of its own, which goes back to the pool with the last row.
-async fn outside(
-    pool: &Arc<Pool>,
+async fn on_pool<'a>(
+    pool: &'a Arc<Pool>,
     statement: Statement,
-) -> Result<ResilientStream<'static>, DbErr> {
-    let mut session = crate::connection_trait::outside(pool).await?;
-    let pool = Arc::clone(pool);
+    permit: Option<Permit<'a>>,
+) -> Result<ResilientStream<'a>, DbErr> {
+    let measured = Measured::start(pool);
+    let mut session = match crate::connection_trait::outside(pool).await {
+        Ok(session) => session,
+        Err(error) => {
+            measured.book(&statement.sql, extract::fault(&error).as_ref(), 0);
+            vitals::settle(pool, permit, Some(&error));
+            return Err(error);
+        }
+    };
     let rows = async_stream::stream! {
         let mut failed = None;
         {
             let mut rows = rows(&mut session, &statement);
-            while let Some(row) = rows.next().await {
+            // Only its first row tells whether it was sent at all.
+            let mut first = Some((measured, permit));
+            loop {
+                let row = rows.next().await;
+                if let Some((measured, permit)) = first.take() {
+                    let error = row.as_ref().and_then(|row| row.as_ref().err());
+                    measured.book(&statement.sql, error.and_then(extract::fault).as_ref(), 0);
+                    vitals::settle(pool, permit, error);
+                }
                 match row {
-                    Ok(row) => yield Ok(row),
-                    Err(error) => {
+                    Some(Ok(row)) => yield Ok(row),
+                    Some(Err(error)) => {
                         failed = Some(error);
                         break;
                     }
+                    None => break,
                 }
             }
         }
         session.dispose(Disposal::Clean);
         if let Some(error) = failed {
-            named_on_pool(&pool, Request::All(&statement), &error).await;
+            named_on_pool(pool, Request::All(&statement), &error).await;
             yield Err(error);
         }
     };
@@ -175,15 +201,18 @@ impl StreamTrait for ResilientConnection {
         Box::pin(async move {
             match current(&*self.pool) {
                 Place::Scope(scope) => in_scope(&scope, stmt).await,
-                place @ (Place::Detached(_) | Place::Outside) => {
-                    if let Place::Detached(call) = place {
-                        advice::check_room(&self.pool).map_err(Error::from)?;
-                        if !keywords::only_reads(&stmt.sql) {
-                            advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
-                            call.writing();
-                        }
+                Place::Outside => {
+                    let permit = vitals::admit(&self.pool).map_err(Error::from)?;
+                    on_pool(&self.pool, stmt, permit).await
+                }
+                Place::Detached(call) => {
+                    advice::check_room(&self.pool).map_err(Error::from)?;
+                    let permit = vitals::admit_in(&self.pool, &call)?;
+                    if !keywords::only_reads(&stmt.sql) {
+                        advice::check_write_lock(&self.pool, true).map_err(Error::from)?;
+                        call.writing();
                     }
-                    outside(&self.pool, stmt).await
+                    on_pool(&self.pool, stmt, permit).await
                 }
             }
         })

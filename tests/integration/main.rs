@@ -39,3 +39,4 @@ mod table_health;
 mod time_limits;
 mod verify;
 mod violations_hard;
+mod watch;

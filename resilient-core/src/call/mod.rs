@@ -235,8 +235,11 @@ impl<D: Database> Call<D> {
             context.budget.refund(self.attempt.saturating_sub(1));
         }
         self.status.succeed();
+        let now = context.clock.now();
         self.method
-            .succeeded(context.clock.now().saturating_duration_since(self.started));
+            .succeeded(now.saturating_duration_since(self.started));
+        let performance = context.vitals.performance();
+        performance.method(self.method.name(), self.started, now, false);
     }
 
     /// The body said `Ok`, the transaction did not. Answers the error, or `None` to run again.
@@ -291,6 +294,7 @@ impl<D: Database> Call<D> {
             read_only: self.options.read_only,
             on: self.policy.on,
             left: cause.map_or(0, |cause| self.left_after(cause.kind())),
+            rejected: cause.is_some_and(|c| *c.reason() == Reason::CircuitOpen),
             now: context.clock.now(),
             deadline: self.deadline,
         };
@@ -309,6 +313,7 @@ impl<D: Database> Call<D> {
         }
         if verdict == Verdict::Stop(StopReason::BudgetExhausted) {
             context.metrics.budget_exhausted.add(1);
+            context.vitals.budget_exhausted();
         }
         verdict
     }
@@ -352,9 +357,14 @@ impl<D: Database> Call<D> {
         rollback: Option<DriverError>,
     ) {
         self.ended = true;
-        let now = self.db.context().clock.now();
+        let context = self.db.context();
+        let now = context.clock.now();
         self.method
             .failed(outcome, stop, now.saturating_duration_since(self.started));
+        // What the caller's own code made up is no failure of the database.
+        let error = cause.is_some_and(|cause| crate::health::is_error(cause.fault()));
+        let performance = context.vitals.performance();
+        performance.method(self.method.name(), self.started, now, error);
         if let Some(cause) = cause
             && stop != StopReason::LeftToRoot
         {

@@ -33,7 +33,7 @@ impl Default for Histogram {
 }
 
 #[allow(clippy::cast_possible_truncation)]
-fn index(nanos: u64) -> usize {
+pub(crate) fn index(nanos: u64) -> usize {
     if nanos < SUB {
         return nanos as usize;
     }
@@ -44,7 +44,7 @@ fn index(nanos: u64) -> usize {
 }
 
 /// The largest value that counts in the bucket.
-fn upper(index: usize) -> u64 {
+pub(crate) fn upper(index: usize) -> u64 {
     let index = index as u64;
     if index < SUB {
         return index;

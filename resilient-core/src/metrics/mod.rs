@@ -3,7 +3,7 @@
 //! Recording is a few relaxed atomic additions: no lock, no allocation. A method's or
 //! connection's entry is made once, when it is first used.
 
-mod histogram;
+pub(crate) mod histogram;
 mod snapshot;
 
 use std::{
@@ -18,7 +18,9 @@ use std::{
 pub use histogram::{Histogram, LatencySnapshot};
 pub use snapshot::{ConnectionSnapshot, MethodSnapshot, Snapshot, ViolationSnapshot};
 
-use crate::{ConstraintKind, Fault, FaultKind, Outcome, policy::StopReason};
+use crate::{
+    ConstraintKind, Fault, FaultKind, Outcome, health::breaker::BreakerState, policy::StopReason,
+};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -69,7 +71,7 @@ pub struct MethodMetrics {
     pub(crate) succeeded: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) failed: [Counter; 4],
-    pub(crate) stops: [Counter; 6],
+    pub(crate) stops: [Counter; 7],
     pub(crate) retries: ByKind,
     pub(crate) faults: ByKind,
     pub(crate) latency: Histogram,
@@ -132,6 +134,34 @@ pub struct ConnectionMetrics {
     pub budget_exhausted: Counter,
     /// Faults, by kind.
     pub faults: ByKind,
+    /// How often the circuit breaker opened.
+    pub breaker_opened: Counter,
+    /// Calls that it rejected.
+    pub breaker_rejected: Counter,
+    /// Its state, by number.
+    breaker_state: AtomicU64,
+}
+
+impl ConnectionMetrics {
+    /// The circuit breaker has changed its state.
+    pub(crate) fn breaker_is(&self, state: BreakerState) {
+        if state == BreakerState::Open {
+            self.breaker_opened.add(1);
+        }
+        self.breaker_state.store(state as u64, Ordering::Relaxed);
+    }
+
+    fn breaker_state(&self) -> BreakerState {
+        const ALL: [BreakerState; 3] = [
+            BreakerState::Closed,
+            BreakerState::HalfOpen,
+            BreakerState::Open,
+        ];
+        let state = self.breaker_state.load(Ordering::Relaxed);
+        ALL.into_iter()
+            .find(|s| *s as u64 == state)
+            .unwrap_or_default()
+    }
 }
 
 /// Which constraint was violated where.

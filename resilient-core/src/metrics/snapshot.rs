@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{ConnectionMetrics, LatencySnapshot, MethodMetrics, ViolationKey};
-use crate::{ConstraintKind, FaultKind, Outcome};
+use crate::{ConstraintKind, FaultKind, Outcome, health::breaker::BreakerState};
 
 /// Everything in the registry at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -88,6 +88,8 @@ pub struct MethodSnapshot {
     pub deadline_exceeded: u64,
     /// Calls given up after the last allowed attempt.
     pub attempts_exhausted: u64,
+    /// Calls that the circuit breaker rejected.
+    pub circuit_open: u64,
     /// Seconds spent waiting between attempts.
     pub backoff_seconds: f64,
     /// From call to return, all attempts and delays included.
@@ -127,6 +129,7 @@ impl MethodSnapshot {
             budget_exhausted: stop(crate::policy::StopReason::BudgetExhausted),
             deadline_exceeded: stop(crate::policy::StopReason::DeadlineExceeded),
             attempts_exhausted: stop(crate::policy::StopReason::AttemptsExhausted),
+            circuit_open: stop(crate::policy::StopReason::CircuitOpen),
             backoff_seconds: m.backoff_nanos.get() as f64 / 1e9,
             latency: m.latency.snapshot(),
         }
@@ -157,6 +160,12 @@ pub struct ConnectionSnapshot {
     pub budget_exhausted: u64,
     /// Failed transactions, and savepoints that were tried again, by fault.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// How often the circuit breaker opened.
+    pub breaker_opened: u64,
+    /// Calls that it rejected.
+    pub breaker_rejected: u64,
+    /// Whether it lets calls through; closed where there is none.
+    pub breaker_state: BreakerState,
 }
 
 impl ConnectionSnapshot {
@@ -172,6 +181,9 @@ impl ConnectionSnapshot {
             discarded: c.discarded.get(),
             budget_exhausted: c.budget_exhausted.get(),
             faults: c.faults.read(),
+            breaker_opened: c.breaker_opened.get(),
+            breaker_rejected: c.breaker_rejected.get(),
+            breaker_state: c.breaker_state(),
         }
     }
 }

@@ -130,6 +130,8 @@ pub enum StopReason {
     LeftToRoot,
     /// A repetition could apply the work twice.
     OutcomeUnknown,
+    /// The circuit breaker is open; a retry would be rejected too, or wait for it.
+    CircuitOpen,
 }
 
 /// What to do after a failed attempt.
@@ -162,6 +164,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) level: Level,
     pub(crate) read_only: bool,
     pub(crate) on: FaultSet,
+    /// The circuit breaker let nothing through.
+    pub(crate) rejected: bool,
     /// Retries that may still be made.
     pub(crate) left: u32,
     pub(crate) now: Instant,
@@ -212,6 +216,9 @@ pub(crate) fn decide(
         Level::Savepoint if heals_at_savepoint(fault) => {}
         Level::Savepoint | Level::Joined => return Verdict::Stop(Stop::LeftToRoot),
     }
+    if situation.rejected {
+        return Verdict::Stop(Stop::CircuitOpen);
+    }
     if situation.left == 0 {
         return Verdict::Stop(Stop::AttemptsExhausted);
     }
@@ -247,6 +254,7 @@ mod tests {
             level: Level::Root,
             read_only: false,
             on: FaultSet::TRANSIENT,
+            rejected: false,
             left: 1,
             now: Instant::now(),
             deadline: None,
@@ -325,6 +333,7 @@ mod tests {
                     level: Level::Root,
                     read_only: false,
                     on: FaultSet::TRANSIENT,
+                    rejected: false,
                     left: 1,
                     now,
                     deadline: Some(now + Duration::from_millis(millis)),
@@ -351,6 +360,7 @@ mod tests {
             level: Level::Root,
             read_only: false,
             on: FaultSet::TRANSIENT,
+            rejected: false,
             left: 1,
             now: Instant::now(),
             deadline: None,
@@ -363,6 +373,16 @@ mod tests {
                 &budget
             ),
             Verdict::Stop(StopReason::BudgetExhausted)
+        );
+    }
+
+    #[test]
+    fn a_rejected_call_is_not_repeated_and_takes_nothing_from_the_budget() {
+        assert_eq!(
+            verdict(FaultKind::ServerUnavailable, Effect::Connection, |s| {
+                s.rejected = true;
+            }),
+            Verdict::Stop(StopReason::CircuitOpen)
         );
     }
 

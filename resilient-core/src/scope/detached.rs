@@ -30,6 +30,11 @@ impl Detached {
         self.failed_of(Failure::database(error));
     }
 
+    /// A statement was refused before it was sent.
+    pub fn refused(&self, failure: Failure) {
+        self.failed_of(failure);
+    }
+
     pub(crate) fn failed_of(&self, failure: Failure) {
         *self.last() = Some(failure);
     }

@@ -18,7 +18,7 @@ use super::{
     turn::{Turn, limited, lost_on_the_way},
 };
 use crate::{
-    Effect, Fault, FaultSet, Outcome,
+    Effect, Fault, FaultKind, FaultSet, Outcome,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     health::sessions::End,
@@ -88,6 +88,18 @@ impl<D: Database> Transaction<D> {
         let now = self.db.context().clock.now();
         if let Some(ticket) = &self.ledger().ticket {
             ticket.refresh(now);
+        }
+    }
+
+    /// Tells the circuit breaker of a fault. A write in a transaction that is declared read-only
+    /// says nothing about the server.
+    #[cold]
+    pub(super) fn fault(&self, fault: &Fault) {
+        let declared = self.options.read_only && fault.kind() == FaultKind::ReadOnly;
+        if let Some(breaker) = self.db.context().vitals.breaker()
+            && !declared
+        {
+            breaker.fault(fault.kind());
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     Effect, Fault, FaultKind, Outcome,
     driver::{Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
+    health::breaker::Breaker,
 };
 
 /// The right to send one statement. Dropping it unfinished (the statement's future was
@@ -69,8 +70,8 @@ impl<D: Database> Turn<D> {
                 transaction.ledger().doom_root(refusal.clone());
                 return Err(refusal);
             }
-            if let Err(error) = self.acquire().await {
-                let failure = Failure::database(error).with_outcome(Outcome::NotSent);
+            if let Err(failure) = self.acquire().await {
+                let failure = failure.with_outcome(Outcome::NotSent);
                 transaction.ledger().doom_root(failure.clone());
                 return Err(failure);
             }
@@ -128,13 +129,23 @@ impl<D: Database> Turn<D> {
 
     /// Takes a connection from the pool. The turn's lock is held meanwhile, so that branches
     /// queue up behind one acquisition.
-    async fn acquire(&mut self) -> Result<(), DriverError> {
+    async fn acquire(&mut self) -> Result<(), Failure> {
         let db = Arc::clone(self.transaction.database());
+        let permit = match db.context().vitals.breaker().map(Breaker::admit) {
+            Some(Err(rejection)) => return Err(Failure::circuit_open(&rejection)),
+            Some(Ok(permit)) => Some(permit),
+            None => None,
+        };
         // While nothing is on the wire, being dropped is harmless.
         let mut session = self.session.take();
         let acquired = db.acquire().await;
+        match (permit, &acquired) {
+            (Some(permit), Ok(_)) => permit.succeeded(),
+            (Some(permit), Err(error)) => permit.failed(error.fault.kind()),
+            (None, _) => {}
+        }
         if let Some(slot) = session.as_mut() {
-            **slot = Some(acquired?);
+            **slot = Some(acquired.map_err(Failure::database)?);
         }
         self.session = session;
         Ok(())
@@ -151,6 +162,7 @@ impl<D: Database> Turn<D> {
         };
         self.on_wire = false;
         if let Err(error) = &result {
+            transaction.fault(&error.fault);
             let refused = steps == [Control::Commit] && !lost_on_the_way(&error.fault);
             let mut ledger = transaction.ledger();
             ledger.untrusted |= !refused;
@@ -205,6 +217,7 @@ impl<D: Database> Turn<D> {
     pub fn failed(mut self, error: DriverError) {
         self.on_wire = false;
         self.transaction.used();
+        self.transaction.fault(&error.fault);
         let mut ledger = self.transaction.ledger();
         // A stale plan stays in the session's cache.
         ledger.untrusted |=

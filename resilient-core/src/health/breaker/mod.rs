@@ -1,0 +1,423 @@
+//! The circuit breaker: when a server is down, calls fail at once instead of each finding out
+//! for itself, and a few probes find out when it is back.
+//!
+//! Off by default. It counts connection faults of what it lets through: taking a connection for
+//! a transaction, statements on the pool, and statements and control statements of transactions
+//! that lost their connection. A call that it rejects ends at once, with
+//! [`FaultKind::ServerUnavailable`] and [`Outcome::NotSent`](crate::Outcome::NotSent): it is not
+//! retried, whatever its policy, and takes nothing from the retry budget. A retry would either
+//! come before the breaker lets it through, or wait for that, and failing fast is what a breaker
+//! is for.
+
+mod machine;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr};
+
+use machine::{Admission, Machine};
+
+use super::{Events, HealthEvent};
+use crate::{FaultKind, FaultSet, metrics::ConnectionMetrics, time::Clock};
+
+/// When a breaker opens, and how it finds out that it can close.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct BreakerConfig {
+    /// Opens when so many calls in a row fail of their connection; 5 by default, 0 for never.
+    pub consecutive_failures: u32,
+    /// Opens when this part of the calls of the last `window` failed; 0.5 by default.
+    pub failure_ratio: f64,
+    /// How many calls that must have been, at least; 20 by default, 0 for never.
+    pub minimum_calls: u64,
+    /// Over how long calls are counted; 10 s by default.
+    pub window: Duration,
+    /// How long it stays open at first; 5 s by default. Each failed probe doubles it.
+    pub open_for: Duration,
+    /// Up to this; 60 s by default.
+    pub max_open_for: Duration,
+    /// How many calls are let through as probes, all of which must succeed; 1 by default.
+    pub probes: u32,
+    /// After how long a probe without an answer is given up for another; 30 s by default.
+    pub probe_limit: Duration,
+    /// Whether a pool without a free connection counts as a connection fault; no by default, as
+    /// that is about our own load, not about the server.
+    pub pool_timeout: bool,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self {
+            consecutive_failures: 5,
+            failure_ratio: 0.5,
+            minimum_calls: 20,
+            window: Duration::from_secs(10),
+            open_for: Duration::from_secs(5),
+            max_open_for: Duration::from_mins(1),
+            probes: 1,
+            probe_limit: Duration::from_secs(30),
+            pool_timeout: false,
+        }
+    }
+}
+
+impl BreakerConfig {
+    /// Everything at its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens after so many failures in a row.
+    #[must_use]
+    pub fn consecutive_failures(mut self, failures: u32) -> Self {
+        self.consecutive_failures = failures;
+        self
+    }
+
+    /// Opens when this part of at least so many calls failed within `window`.
+    #[must_use]
+    pub fn failure_ratio(mut self, ratio: f64, minimum_calls: u64, window: Duration) -> Self {
+        self.failure_ratio = ratio;
+        self.minimum_calls = minimum_calls;
+        self.window = window;
+        self
+    }
+
+    /// How long it stays open at first, and at most.
+    #[must_use]
+    pub fn open_for(mut self, first: Duration, max: Duration) -> Self {
+        self.open_for = first;
+        self.max_open_for = max;
+        self
+    }
+
+    /// How many calls are let through to probe.
+    #[must_use]
+    pub fn probes(mut self, probes: u32) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// Counts an exhausted pool as a connection fault too.
+    #[must_use]
+    pub fn pool_timeout(mut self) -> Self {
+        self.pool_timeout = true;
+        self
+    }
+
+    fn verdict(&self, kind: FaultKind) -> Verdict {
+        match kind {
+            FaultKind::PoolTimeout if !self.pool_timeout => Verdict::Nothing,
+            // Who cannot tell what happened cannot tell whether there was a server.
+            FaultKind::CommitUnknown | FaultKind::StatementTimeout | FaultKind::Other => {
+                Verdict::Nothing
+            }
+            _ if FaultSet::CONNECTION.contains(kind) => Verdict::Failure,
+            _ => Verdict::Success,
+        }
+    }
+}
+
+/// What a fault says about the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Failure,
+    /// It answered, though with a refusal.
+    Success,
+    Nothing,
+}
+
+/// Whether calls get through.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    IntoStaticStr,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// All of them.
+    #[default]
+    Closed,
+    /// A few, to see whether the server is back.
+    HalfOpen,
+    /// None.
+    Open,
+}
+
+/// A breaker at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct BreakerReport {
+    /// Whether calls get through.
+    pub state: BreakerState,
+    /// How often it opened.
+    pub opened: u64,
+    /// Calls that it rejected.
+    pub rejected: u64,
+    /// For how many milliseconds the server has been away, as far as the breaker knows.
+    pub open_for_ms: Option<u64>,
+    /// In how many milliseconds it lets the next probe through.
+    pub probes_in_ms: Option<u64>,
+    /// The last fault that it counted.
+    pub last_fault: Option<FaultKind>,
+}
+
+/// Why a call was not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// How long the breaker has not been closed.
+    pub open_for: Duration,
+    /// What the last fault was.
+    pub last_fault: FaultKind,
+    /// When it lets the next probe through; zero if one is under way.
+    pub probes_in: Duration,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the circuit breaker has been open for {:.1} s, after {}",
+            self.open_for.as_secs_f64(),
+            self.last_fault
+        )?;
+        if self.probes_in.is_zero() {
+            f.write_str("; a probe is under way")
+        } else {
+            write!(f, "; it probes in {:.1} s", self.probes_in.as_secs_f64())
+        }
+    }
+}
+
+/// The breaker of one database. While it is closed, a call costs it an atomic load and an
+/// addition.
+#[derive(Debug)]
+pub struct Breaker {
+    database: String,
+    config: BreakerConfig,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<ConnectionMetrics>,
+    events: Events,
+    /// Twice the machine's generation, plus one while it is closed.
+    phase: AtomicU64,
+    /// Calls that did well since the machine last looked.
+    successes: AtomicU64,
+    machine: Mutex<Machine>,
+}
+
+impl Breaker {
+    /// A closed breaker.
+    pub fn new(
+        database: impl Into<String>,
+        config: BreakerConfig,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<ConnectionMetrics>,
+        events: Events,
+    ) -> Self {
+        let machine = Machine::new(config.clone(), clock.now());
+        Self {
+            database: database.into(),
+            config,
+            phase: AtomicU64::new(machine.phase()),
+            successes: AtomicU64::new(0),
+            machine: Mutex::new(machine),
+            clock,
+            metrics,
+            events,
+        }
+    }
+
+    /// Asks to send something. The answer's [`Permit`] is told how that went.
+    ///
+    /// # Errors
+    /// While the server is taken to be away.
+    #[inline]
+    pub fn admit(&self) -> Result<Permit<'_>, Rejection> {
+        let phase = self.phase.load(Ordering::Acquire);
+        if phase & 1 == 1 {
+            return Ok(Permit::new(self, phase, false));
+        }
+        self.admit_as_probe()
+    }
+
+    #[cold]
+    fn admit_as_probe(&self) -> Result<Permit<'_>, Rejection> {
+        let admission = self.change(Machine::admit);
+        match admission {
+            Admission::Free(phase) => Ok(Permit::new(self, phase, false)),
+            Admission::Probe(phase) => Ok(Permit::new(self, phase, true)),
+            Admission::Rejected(rejection) => {
+                self.metrics.breaker_rejected.add(1);
+                Err(rejection)
+            }
+        }
+    }
+
+    /// A fault of something that was let through before: of a statement in a transaction. Its
+    /// successes are not counted; that the connection could be had was.
+    #[cold]
+    pub fn fault(&self, kind: FaultKind) {
+        if self.config.verdict(kind) == Verdict::Failure {
+            let successes = self.successes.swap(0, Ordering::Relaxed);
+            self.change(|machine, now| machine.failure(kind, successes, now));
+        }
+    }
+
+    /// Whether calls get through.
+    pub fn state(&self) -> BreakerState {
+        self.machine().state()
+    }
+
+    /// Whether a call would now be let through as a probe: time for a monitor to make one.
+    pub fn wants_probe(&self) -> bool {
+        self.machine().wants_probe(self.clock.now())
+    }
+
+    /// As it is now.
+    pub fn report(&self) -> BreakerReport {
+        let now = self.clock.now();
+        let machine = self.machine();
+        let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        let rejection = machine.rejection(now);
+        BreakerReport {
+            state: machine.state(),
+            opened: self.metrics.breaker_opened.get(),
+            rejected: self.metrics.breaker_rejected.get(),
+            open_for_ms: rejection.map(|r| ms(r.open_for)),
+            probes_in_ms: rejection.map(|r| ms(r.probes_in)),
+            last_fault: machine.last_fault(),
+        }
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the machine, and tells if it has changed its state.
+    fn change<T>(&self, f: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+        let now = self.clock.now();
+        let (result, changed) = {
+            let mut machine = self.machine();
+            let before = machine.state();
+            let result = f(&mut machine, now);
+            self.phase.store(machine.phase(), Ordering::Release);
+            let (after, fault) = (machine.state(), machine.last_fault());
+            if before != after {
+                self.metrics.breaker_is(after);
+            }
+            (result, (before != after).then_some((after, fault)))
+        };
+        if let Some((state, last_fault)) = changed {
+            self.tell(state, last_fault);
+        }
+        result
+    }
+
+    fn tell(&self, state: BreakerState, last_fault: Option<FaultKind>) {
+        tracing::warn!(
+            target: "resilient",
+            state = %state,
+            db.namespace = self.database,
+            fault = last_fault.map_or("", FaultKind::as_str),
+            "circuit breaker",
+        );
+        self.events.send(HealthEvent::Breaker {
+            database: self.database.clone(),
+            state,
+            last_fault,
+        });
+    }
+}
+
+/// The leave to send something. Dropped without a word, it says nothing about the server.
+#[derive(Debug)]
+#[must_use = "the breaker waits to hear how it went"]
+pub struct Permit<'a> {
+    breaker: &'a Breaker,
+    phase: u64,
+    probe: bool,
+    told: bool,
+}
+
+impl<'a> Permit<'a> {
+    fn new(breaker: &'a Breaker, phase: u64, probe: bool) -> Self {
+        Self {
+            breaker,
+            phase,
+            probe,
+            told: false,
+        }
+    }
+
+    /// Whether it is a probe's.
+    pub fn is_probe(&self) -> bool {
+        self.probe
+    }
+
+    /// The server answered.
+    #[inline]
+    pub fn succeeded(mut self) {
+        self.told = true;
+        if self.probe {
+            let phase = self.phase;
+            self.breaker
+                .change(|machine, now| machine.probed(phase, now));
+        } else {
+            self.breaker.successes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It ended with this fault, which may say that there was no server, or that there was.
+    #[cold]
+    pub fn failed(mut self, kind: FaultKind) {
+        match self.breaker.config.verdict(kind) {
+            Verdict::Success => self.succeeded(),
+            Verdict::Nothing => {}
+            Verdict::Failure => {
+                self.told = true;
+                let (phase, probe) = (self.phase, self.probe);
+                let successes = self.breaker.successes.swap(0, Ordering::Relaxed);
+                self.breaker.change(|machine, now| {
+                    if probe {
+                        machine.probe_failed(phase, kind, now);
+                    } else if machine.phase() == phase {
+                        machine.failure(kind, successes, now);
+                    }
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.probe && !self.told {
+            let phase = self.phase;
+            self.breaker.change(|machine, _| machine.released(phase));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
