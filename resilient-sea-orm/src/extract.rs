@@ -51,7 +51,7 @@ pub(crate) use imp::{fault_at_connect, sqlx_fault};
 #[cfg(feature = "sqlx-dep")]
 mod imp {
     use resilient_core::{
-        Fault, FaultKind,
+        Fault,
         classify::{Backend, ClientError, ErrorReport, Phase},
     };
     use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
@@ -208,6 +208,8 @@ mod imp {
     /// The verdict, with the two directions of a foreign key told apart where the error does.
     #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql"))]
     fn directed(report: &ErrorReport<'_>) -> Fault {
+        use resilient_core::FaultKind;
+
         let fault = report.classify();
         match (fault.kind(), report.is_still_referenced()) {
             (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
