@@ -76,16 +76,13 @@ async fn one_entity(engine: Engine) -> TestResult {
 
 async fn other_schemas(engine: Engine) -> TestResult {
     let schema = Schema::new(engine).await;
-    let (name, quoted) = match engine {
-        Engine::Postgres => {
-            schema.run(&["CREATE SCHEMA \"o\"\"dd\""]).await;
-            ("o\"dd".to_owned(), "\"o\"\"dd\".".to_owned())
-        }
-        _ => {
-            schema.run(&["CREATE TABLE probe (id INTEGER)"]).await;
-            let name = schema.table("probe").await.schema.expect("a database");
-            (name.clone(), format!("{name}."))
-        }
+    let (name, quoted) = if engine == Engine::Postgres {
+        schema.run(&["CREATE SCHEMA \"o\"\"dd\""]).await;
+        ("o\"dd".to_owned(), "\"o\"\"dd\".".to_owned())
+    } else {
+        schema.run(&["CREATE TABLE probe (id INTEGER)"]).await;
+        let name = schema.table("probe").await.schema.expect("a database");
+        (name.clone(), format!("{name}."))
     };
     let create =
         format!("CREATE TABLE {quoted}apart (id INTEGER PRIMARY KEY, deleted BOOLEAN NOT NULL)");
