@@ -220,7 +220,9 @@ mod imp {
         use resilient_core::FaultKind;
         let fault = report.classify();
         match (fault.kind(), report.is_still_referenced()) {
-            (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
+            (resilient_core::FaultKind::ForeignKey, Some(true)) => {
+                fault.with_kind(resilient_core::FaultKind::Restrict)
+            }
             _ => fault,
         }
     }

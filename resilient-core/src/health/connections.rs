@@ -8,168 +8,20 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use serde::Serialize;
-
 use super::{
-    pool::PoolMeter,
+    lease::Lease,
+    meter::PoolMeter,
+    record::{ConnectionReport, ConnectionState, Holder, Record},
     replacement::{Batch, Closing, Facts, Limits},
     settings::HealthSettings,
 };
 use crate::time::{Clock, Random};
-
-/// How a pooled connection does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, strum::Display)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum ConnectionState {
-    /// Nothing is known against it.
-    Healthy,
-    /// Its session is gone, or it failed too many checks.
-    Unhealthy,
-    /// It was not used for too long.
-    Stale,
-    /// It is too old, or was used too often.
-    Expired,
-}
-
-/// Who has a connection, or since when nobody has.
-#[derive(Debug)]
-enum Holder {
-    Held {
-        since: Instant,
-        method: Option<&'static str>,
-        told: bool,
-    },
-    Idle {
-        since: Instant,
-    },
-}
-
-/// What is known about one connection.
-struct Record {
-    id: u64,
-    /// What the driver knows it by; `None` if it cannot be told from others.
-    key: Option<usize>,
-    /// Keeps the key from being given to another connection.
-    _anchor: Option<Box<dyn Any + Send + Sync>>,
-    server_pid: Option<u64>,
-    opened: Instant,
-    limits: Limits,
-    holder: Mutex<Holder>,
-    uses: AtomicU64,
-    checks: AtomicU64,
-    failed_checks: AtomicU64,
-    consecutive_failures: AtomicU32,
-    broken: AtomicBool,
-    statements: AtomicU64,
-    statement_nanos: AtomicU64,
-}
-
-impl Record {
-    fn holder(&self) -> MutexGuard<'_, Holder> {
-        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn facts(&self, now: Instant) -> Facts {
-        let idle = match &*self.holder() {
-            Holder::Held { .. } => Duration::ZERO,
-            Holder::Idle { since } => now.saturating_duration_since(*since),
-        };
-        Facts {
-            age: now.saturating_duration_since(self.opened),
-            idle,
-            uses: self.uses.load(Ordering::Relaxed),
-            consecutive_failures: self.consecutive_failures.load(Ordering::Relaxed),
-            broken: self.broken.load(Ordering::Relaxed),
-        }
-    }
-
-    fn idle_since(&self) -> Option<Instant> {
-        match &*self.holder() {
-            Holder::Held { .. } => None,
-            Holder::Idle { since } => Some(*since),
-        }
-    }
-
-    #[allow(clippy::cast_precision_loss)]
-    fn report(&self, now: Instant, leak_after: Duration) -> ConnectionReport {
-        let facts = self.facts(now);
-        let (held, method) = match &*self.holder() {
-            Holder::Held { since, method, .. } => {
-                (Some(now.saturating_duration_since(*since)), *method)
-            }
-            Holder::Idle { .. } => (None, None),
-        };
-        let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        let checks = self.checks.load(Ordering::Relaxed);
-        let failed = self.failed_checks.load(Ordering::Relaxed);
-        let statements = self.statements.load(Ordering::Relaxed);
-        let nanos = self.statement_nanos.load(Ordering::Relaxed);
-        ConnectionReport {
-            id: self.id,
-            server_pid: self.server_pid,
-            state: self.limits.judge(&facts),
-            age_seconds: facts.age.as_secs_f64(),
-            idle_seconds: held.is_none().then_some(facts.idle.as_secs_f64()),
-            held_seconds: held.map(|held| held.as_secs_f64()),
-            held_by: method,
-            suspected_leak: held.is_some_and(|held| held > leak_after),
-            uses: facts.uses,
-            checks,
-            check_success_rate: share(checks.saturating_sub(failed), checks),
-            statements,
-            average_statement_seconds: share(nanos, statements).map(|nanos| nanos / 1e9),
-        }
-    }
-}
-
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
-            .field("id", &self.id)
-            .field("server_pid", &self.server_pid)
-            .finish_non_exhaustive()
-    }
-}
-
-/// One pooled connection, as it is now.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ConnectionReport {
-    /// Counts up within the pool.
-    pub id: u64,
-    /// The server's number for its session; SQLite has none. Behind a pooler such as PgBouncer
-    /// it is the one that was met first.
-    pub server_pid: Option<u64>,
-    /// How it does.
-    pub state: ConnectionState,
-    /// Since it was opened, or first seen if that was by others.
-    pub age_seconds: f64,
-    /// Since it was last used; `None` while it is.
-    pub idle_seconds: Option<f64>,
-    /// Since it was taken, while it is in use.
-    pub held_seconds: Option<f64>,
-    /// The resilient method that took it, while it is in use by one.
-    pub held_by: Option<&'static str>,
-    /// Whether it is held for longer than the leak threshold.
-    pub suspected_leak: bool,
-    /// How often it was taken.
-    pub uses: u64,
-    /// How often it was checked while idle.
-    pub checks: u64,
-    /// The share of checks that went well.
-    pub check_success_rate: Option<f64>,
-    /// Statements sent on it.
-    pub statements: u64,
-    /// Their average time.
-    pub average_statement_seconds: Option<f64>,
-}
 
 /// The connections of one pool.
 #[derive(Debug)]
@@ -186,7 +38,7 @@ pub struct Connections {
 
 /// A connection's entry in the list: by its key, or by its number if it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Name {
+pub(super) enum Name {
     Key(usize),
     Number(u64),
 }
@@ -247,7 +99,7 @@ impl Connections {
         self.keeps.store(true, Ordering::Relaxed);
     }
 
-    fn replaces(&self) -> bool {
+    pub(super) fn replaces(&self) -> bool {
         self.settings.enabled && !self.keeps.load(Ordering::Relaxed)
     }
 
@@ -255,7 +107,7 @@ impl Connections {
         f(&self.records.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write<T>(&self, f: impl FnOnce(&mut HashMap<Name, Arc<Record>>) -> T) -> T {
+    pub(super) fn write<T>(&self, f: impl FnOnce(&mut HashMap<Name, Arc<Record>>) -> T) -> T {
         f(&mut self.records.write().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -376,7 +228,7 @@ impl Connections {
     }
 
     /// Whether one that still works may be closed now.
-    fn permits(&self) -> bool {
+    pub(super) fn permits(&self) -> bool {
         let open = self.read(|all| u32::try_from(all.len()).unwrap_or(u32::MAX));
         let (floor, size) = (
             self.settings.min_healthy_connections,
@@ -420,126 +272,6 @@ impl Connections {
         let all = self.report().into_iter();
         let held = all.filter(|report| report.held_seconds.is_some());
         held.max_by(|a, b| f64::total_cmp(&a.age_held(), &b.age_held()))
-    }
-}
-
-impl ConnectionReport {
-    fn age_held(&self) -> f64 {
-        self.held_seconds.unwrap_or(0.0)
-    }
-}
-
-/// A connection in somebody's hands. Dropping it gives it back.
-#[derive(Debug)]
-pub struct Lease {
-    connections: Arc<Connections>,
-    record: Arc<Record>,
-    found: ConnectionState,
-    closing: Option<Closing>,
-}
-
-impl Lease {
-    /// What it was when it was taken.
-    pub fn found(&self) -> ConnectionState {
-        self.found
-    }
-
-    /// The server's number for the session.
-    pub fn server_pid(&self) -> Option<u64> {
-        self.record.server_pid
-    }
-
-    /// The connection's number within the pool.
-    pub fn id(&self) -> u64 {
-        self.record.id
-    }
-
-    /// It is in use from now on.
-    pub fn hold(&self, method: Option<&'static str>) {
-        self.record.uses.fetch_add(1, Ordering::Relaxed);
-        *self.record.holder() = Holder::Held {
-            since: self.connections.clock.now(),
-            method,
-            told: false,
-        };
-    }
-
-    /// A statement was sent.
-    pub fn sent(&self, took: Duration) {
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.record.statements.fetch_add(1, Ordering::Relaxed);
-        self.record
-            .statement_nanos
-            .fetch_add(nanos, Ordering::Relaxed);
-    }
-
-    /// The session turned out to be gone.
-    pub fn broken(&self) {
-        self.record.broken.store(true, Ordering::Relaxed);
-    }
-
-    /// It was checked; says how it does since.
-    pub fn checked(&self, well: bool) -> ConnectionState {
-        let record = &self.record;
-        record.checks.fetch_add(1, Ordering::Relaxed);
-        if well {
-            record.consecutive_failures.store(0, Ordering::Relaxed);
-        } else {
-            record.failed_checks.fetch_add(1, Ordering::Relaxed);
-            record.consecutive_failures.fetch_add(1, Ordering::Relaxed);
-        }
-        let now = self.connections.clock.now();
-        let mut facts = record.facts(now);
-        // It was found idle, and a check is no use.
-        if well && self.found == ConnectionState::Stale {
-            facts.idle = Duration::MAX;
-        }
-        record.limits.judge(&facts)
-    }
-
-    /// Whether it has to be closed instead of given back. What does not work any more always
-    /// has to.
-    pub fn is_due(&self) -> Option<Closing> {
-        let now = self.connections.clock.now();
-        let state = self.record.limits.judge(&self.record.facts(now));
-        let closing = Closing::of(state)?;
-        let permitted = match closing {
-            Closing::Unhealthy => self.connections.replaces(),
-            _ => self.connections.permits(),
-        };
-        permitted.then_some(closing)
-    }
-
-    /// The same for one that was just taken: whether it was idle for too long.
-    pub fn was_stale(&self) -> bool {
-        self.found == ConnectionState::Stale && self.connections.permits()
-    }
-
-    /// It will be closed, not given back.
-    pub fn close(&mut self, why: Closing) {
-        self.closing = Some(why);
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let now = self.connections.clock.now();
-        let gone = self.closing.is_some() || self.record.key.is_none();
-        *self.record.holder() = Holder::Idle { since: now };
-        if !gone {
-            return;
-        }
-        let record = &self.record;
-        let name = record.key.map_or(Name::Number(record.id), Name::Key);
-        self.connections.write(|all| {
-            // Its key may be another's by now.
-            if all.get(&name).is_some_and(|known| known.id == record.id) {
-                all.remove(&name);
-            }
-        });
-        if let Some(why) = self.closing {
-            self.connections.meter.closed(now, why);
-        }
     }
 }
 

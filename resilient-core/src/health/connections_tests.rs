@@ -126,6 +126,7 @@ fn uses_and_idle_time_count_and_nothing_does_when_disabled() {
         let lease = all.take(2).unwrap();
         assert_eq!(lease.found(), ConnectionState::Stale);
         assert_eq!(lease.was_stale(), enabled);
+        clock.advance(Duration::from_secs(1));
         let rejected = all.reject(Duration::ZERO, Duration::from_secs(301));
         assert_eq!(rejected, enabled.then_some(Closing::Stale));
     }

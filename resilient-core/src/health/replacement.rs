@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{connections::ConnectionState, settings::HealthSettings};
+use super::{record::ConnectionState, settings::HealthSettings};
 
 /// What a connection is judged by.
 #[derive(Clone, Copy, Debug, PartialEq)]

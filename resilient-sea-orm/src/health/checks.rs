@@ -111,14 +111,12 @@ impl ResilientConnection {
         );
         // Somebody else's check may have a longer limit. What is made here ends before.
         let patience = limit.saturating_add(Duration::from_millis(50));
-        match tokio::time::timeout(patience, asked).await {
-            Ok(report) => report,
-            Err(_) => {
-                let text = format!("another check of this kind had no answer within {limit:.1?}");
-                let finding = Finding::bad(text, FaultKind::ServerUnavailable);
-                finding.grade(strategy.clone(), limit, slow_above)
-            }
-        }
+        let report = tokio::time::timeout(patience, asked).await;
+        report.unwrap_or_else(|_| {
+            let text = format!("another check of this kind had no answer within {limit:.1?}");
+            let finding = Finding::bad(text, FaultKind::ServerUnavailable);
+            finding.grade(strategy.clone(), limit, slow_above)
+        })
     }
 }
 
@@ -154,13 +152,11 @@ async fn on_own_connection(pool: &Pool, strategy: &CheckStrategy, shares: &Share
         Ok(Err(error)) => return failed(error),
         Err(_) => {
             // What waits here may itself have taken the last connection, to test it.
-            let text = match full().filter(|_| full_before) {
-                Some(_) => format!("pool exhausted: {}", advice::pool_exhausted(pool)),
-                None => {
-                    let text = format!("no connection within {:.1?}", shares.limit);
-                    return Finding::bad(text, FaultKind::ServerUnavailable);
-                }
-            };
+            if !full_before || full().is_none() {
+                let text = format!("no connection within {:.1?}", shares.limit);
+                return Finding::bad(text, FaultKind::ServerUnavailable);
+            }
+            let text = format!("pool exhausted: {}", advice::pool_exhausted(pool));
             return Finding::bad(text, FaultKind::PoolTimeout);
         }
     };

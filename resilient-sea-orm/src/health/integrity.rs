@@ -78,7 +78,7 @@ async fn postgres(session: &mut Session, full: bool) -> Result<Finding, DbErr> {
     };
     match failures {
         Some(0) => {
-            not_checked.push("pages that nobody read: a checksum is tested on reading".into())
+            not_checked.push("pages that nobody read: a checksum is tested on reading".into());
         }
         Some(n) => problems.push(format!("{n} pages failed their checksum")),
         None => not_checked.push("pages: data checksums are off".to_owned()),

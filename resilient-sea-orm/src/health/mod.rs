@@ -18,7 +18,7 @@ mod write;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use resilient_core::time::{Clock, Random};
-use sea_orm::{ConnectOptions, DatabaseConnection, DatabaseConnectionType};
+use sea_orm::{ConnectOptions, DatabaseConnection};
 
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use lifecycle::take;
@@ -81,7 +81,7 @@ impl PoolHealth {
     /// Looks at a pool that is open.
     pub(crate) fn adopt(&self, connection: &DatabaseConnection) {
         #[cfg(feature = "sqlx-sqlite")]
-        if let DatabaseConnectionType::SqlxSqlitePoolConnection(_) = &connection.inner {
+        if let sea_orm::DatabaseConnectionType::SqlxSqlitePoolConnection(_) = &connection.inner {
             let options = connection.get_sqlite_connection_pool().connect_options();
             // There is no getter; in a name it only keeps what could be replaced.
             if format!("{options:?}").contains("in_memory: true") {
