@@ -220,9 +220,7 @@ mod imp {
         use resilient_core::FaultKind;
         let fault = report.classify();
         match (fault.kind(), report.is_still_referenced()) {
-            (resilient_core::FaultKind::ForeignKey, Some(true)) => {
-                fault.with_kind(resilient_core::FaultKind::Restrict)
-            }
+            (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
             _ => fault,
         }
     }
