@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use resilient_core::{
-    DriverError, Failure,
+    DriverError, Failure, FaultKind,
     driver::{Database as _, Disposal, Session as _},
     health::breaker::Permit,
     scope::{Place, Scope, Turn, current},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
+#[cfg(feature = "sqlx-dep")]
+use crate::health::participants;
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice, constraints, extract, keywords,
     pool::Pool,
@@ -138,6 +140,11 @@ pub(crate) async fn booked<T>(
         Err(error) => {
             let session = turn.session().map_err(Error::from)?;
             let diagnosed = session.diagnose(&error, request, limit).await;
+            #[cfg(feature = "sqlx-dep")]
+            if diagnosed.fault.kind() == FaultKind::Deadlock {
+                let pid = resilient_core::driver::Session::server_pid(session);
+                participants::seen(turn.database(), &error, request.text(), pid);
+            }
             turn.failed(diagnosed);
             Err(error)
         }

@@ -465,6 +465,10 @@ impl resilient_core::driver::Session for Session {
         self.diagnose_commit(error).await
     }
 
+    fn server_pid(&self) -> Option<u64> {
+        self.lease.as_ref()?.server_pid()
+    }
+
     fn dispose(mut self, how: Disposal) {
         let closes = how == Disposal::Discard && self.backend() != DbBackend::Sqlite;
         let close = match &mut self.lease {

@@ -201,6 +201,11 @@ impl<D: Database> Turn<D> {
         Ok((session.ok_or_else(ended)?, Flow(&mut self.on_wire)))
     }
 
+    /// The transaction's database.
+    pub fn database(&self) -> &Arc<D> {
+        self.transaction.database()
+    }
+
     /// How long the statement may take before it counts as lost.
     pub fn limit(&self) -> Duration {
         self.transaction.database().context().limits().statement

@@ -4,11 +4,14 @@ pub use resilient_core::health::*;
 
 mod checks;
 #[cfg(feature = "sqlx-dep")]
+pub(crate) mod participants;
+#[cfg(feature = "sqlx-dep")]
 mod identity;
 mod integrity;
 #[cfg(feature = "sqlx-dep")]
 mod lifecycle;
 mod report;
+mod transactions;
 #[cfg(feature = "sqlx-dep")]
 mod sweep;
 #[cfg(feature = "sqlx-dep")]

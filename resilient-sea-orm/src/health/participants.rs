@@ -1,0 +1,137 @@
+//! Who else was in a deadlock: asked after it happened, beside the retry, which does not wait.
+
+use std::{sync::Arc, time::Duration};
+
+use resilient_core::{
+    driver::Database,
+    health::{
+        HealthEvent,
+        deadlocks::{Deadlock, Participant, from_innodb_status, from_postgres_detail},
+        performance::{Dialect, normalise},
+    },
+    scope::CallStatus,
+};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement};
+
+use super::transactions::deadlock_clock;
+use crate::pool::Pool;
+
+/// How long the server may take to say more; nobody waits for it.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// A statement of ours lost a deadlock.
+pub(crate) fn seen(pool: &Arc<Pool>, error: &DbErr, sql: &str, server_pid: Option<u64>) {
+    let backend = pool.connection.get_database_backend();
+    let dialect = match backend {
+        DbBackend::Postgres => Dialect::Postgres,
+        _ => Dialect::MySql,
+    };
+    let mut victim = Participant::default();
+    victim.pid = server_pid.unwrap_or_default();
+    victim.method = CallStatus::current().map(|status| status.method().to_owned());
+    victim.statement = Some(normalise(sql, dialect));
+    victim.victim = true;
+    // Who has which session now; in a moment the others will have gone on.
+    let sessions = pool
+        .context()
+        .sessions()
+        .sessions(pool.context().clock().now());
+    let methods: Vec<(u64, &'static str)> = sessions
+        .iter()
+        .filter_map(|session| Some((session.server_pid?, session.method?)))
+        .collect();
+    let told = told(error);
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
+    let pool = Arc::clone(pool);
+    runtime.spawn(async move {
+        let found = tokio::time::timeout(LIMIT, async {
+            match backend {
+                DbBackend::Postgres => postgres(&pool, told, &victim).await,
+                DbBackend::MySql => mysql(&pool, &victim).await,
+                _ => None,
+            }
+        });
+        let mut deadlock = found.await.ok().flatten().unwrap_or_else(|| {
+            let mut alone = Deadlock::default();
+            alone.participants.push(victim.clone());
+            alone
+        });
+        for participant in &mut deadlock.participants {
+            if participant.victim {
+                participant.method.clone_from(&victim.method);
+                participant.statement.clone_from(&victim.statement);
+            }
+        }
+        deadlock.name_methods(|pid| {
+            let mut all = methods.iter();
+            all.find(|(known, _)| *known == pid)
+                .map(|(_, m)| (*m).to_owned())
+        });
+        deadlock.at_unix_ms = deadlock_clock();
+        let context = pool.context();
+        context.vitals().events().send(HealthEvent::DeadlockSeen {
+            database: context.name().to_owned(),
+            methods: deadlock.methods().iter().map(ToString::to_string).collect(),
+        });
+        context.deadlocks().enter(deadlock);
+    });
+}
+
+/// PostgreSQL's DETAIL and CONTEXT.
+fn told(error: &DbErr) -> Option<(String, Option<String>)> {
+    #[cfg(feature = "sqlx-postgres")]
+    if let DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) = error
+        && let sqlx::Error::Database(e) = &**e
+        && let Some(e) = e.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+    {
+        return Some((e.detail()?.to_owned(), e.r#where().map(str::to_owned)));
+    }
+    let _ = error;
+    None
+}
+
+async fn postgres(
+    pool: &Pool,
+    told: Option<(String, Option<String>)>,
+    victim: &Participant,
+) -> Option<Deadlock> {
+    let (detail, context) = told?;
+    let mut deadlock = from_postgres_detail(&detail, context.as_deref())?;
+    for participant in deadlock.participants.iter_mut().filter(|p| !p.victim) {
+        // What it does now is what it did then, or what came after; the first is likelier.
+        let row = pool
+            .connection
+            .query_one_raw(Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                "SELECT query FROM pg_stat_activity WHERE pid = $1",
+                [i64::try_from(participant.pid).ok()?.into()],
+            ))
+            .await;
+        let text = row
+            .ok()
+            .flatten()
+            .and_then(|row| row.try_get::<String>("", "query").ok());
+        participant.statement = text
+            .filter(|text| !text.is_empty())
+            .map(|text| normalise(&text, Dialect::Postgres));
+    }
+    let _ = victim;
+    Some(deadlock)
+}
+
+async fn mysql(pool: &Pool, victim: &Participant) -> Option<Deadlock> {
+    let status = Statement::from_string(DbBackend::MySql, "SHOW ENGINE INNODB STATUS");
+    let row = pool.connection.query_one_raw(status).await.ok()??;
+    let text: String = row.try_get("", "Status").ok()?;
+    let deadlock = from_innodb_status(&text, |sql| normalise(sql, Dialect::MySql))?;
+    // The status keeps the last one, which another pair may have had meanwhile.
+    let ours = deadlock.victim()?;
+    let same = if victim.pid == 0 {
+        ours.statement == victim.statement
+    } else {
+        ours.pid == victim.pid
+    };
+    same.then_some(deadlock)
+}
