@@ -51,7 +51,7 @@ pub(crate) use imp::{fault_at_connect, sqlx_fault};
 #[cfg(feature = "sqlx-dep")]
 mod imp {
     use resilient_core::{
-        Fault, FaultKind,
+        Fault,
         classify::{Backend, ClientError, ErrorReport, Phase},
     };
     use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
@@ -210,7 +210,9 @@ mod imp {
     fn directed(report: &ErrorReport<'_>) -> Fault {
         let fault = report.classify();
         match (fault.kind(), report.is_still_referenced()) {
-            (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
+            (resilient_core::FaultKind::ForeignKey, Some(true)) => {
+                fault.with_kind(resilient_core::FaultKind::Restrict)
+            }
             _ => fault,
         }
     }

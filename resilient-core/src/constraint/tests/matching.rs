@@ -146,7 +146,10 @@ fn restrict_is_said_by_the_child_or_the_parent() {
             .code("named"),
     );
     let from_users = restrict("users");
-    assert_eq!(found(&from_users, std::slice::from_ref(&parent)), Some("parent"));
+    assert_eq!(
+        found(&from_users, std::slice::from_ref(&parent)),
+        Some("parent")
+    );
     assert_eq!(found(&from_users, &[field]), Some("field"));
     let other = Declaration::of("teams").rule(Rule::restrict(["owner_id"]).code("other"));
     assert_eq!(found(&from_users, &[other]), None);
