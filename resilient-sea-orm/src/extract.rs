@@ -208,11 +208,10 @@ mod imp {
     /// The verdict, with the two directions of a foreign key told apart where the error does.
     #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql"))]
     fn directed(report: &ErrorReport<'_>) -> Fault {
+        use resilient_core::FaultKind;
         let fault = report.classify();
         match (fault.kind(), report.is_still_referenced()) {
-            (resilient_core::FaultKind::ForeignKey, Some(true)) => {
-                fault.with_kind(resilient_core::FaultKind::Restrict)
-            }
+            (FaultKind::ForeignKey, Some(true)) => fault.with_kind(FaultKind::Restrict),
             _ => fault,
         }
     }
