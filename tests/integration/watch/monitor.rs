@@ -30,8 +30,8 @@ async fn it_goes_on_while_the_database_is_down_and_tells_when_it_is_back(
 
     let again = Arc::clone(&server);
     tokio::task::spawn_blocking(move || again.restart()).await??;
-    let back = async || Ok(monitor.report().recovered >= 1);
-    wait_until("recovery", PATIENCE, back).await?;
+    let returns = async || Ok(monitor.report().recovered >= 1);
+    wait_until("recovery", PATIENCE, returns).await?;
     let report = monitor.report();
     assert!(report.running && report.unhealthy.is_none(), "{report:?}");
     monitor.shutdown().await;
