@@ -143,7 +143,8 @@ pub(crate) async fn booked<T>(
             #[cfg(feature = "sqlx-dep")]
             if diagnosed.fault.kind() == FaultKind::Deadlock {
                 let pid = resilient_core::driver::Session::server_pid(session);
-                participants::seen(turn.database(), &error, request.text(), pid);
+                let sent = turn.sent();
+                participants::seen(turn.database(), &error, request.text(), sent, pid);
             }
             turn.failed(diagnosed);
             Err(error)

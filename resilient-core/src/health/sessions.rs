@@ -1,7 +1,7 @@
 //! [`SessionRegistry`]: the transactions that are open, whose they are, and for how long.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -102,7 +102,25 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-type Open = Mutex<BTreeMap<u64, Arc<Entry>>>;
+type Open = Mutex<Books>;
+
+/// Those that are open, and the last ones that were.
+#[derive(Debug, Default)]
+struct Books {
+    open: BTreeMap<u64, Arc<Entry>>,
+    closed: VecDeque<Closed>,
+}
+
+/// A transaction that has ended, for those who ask a moment later whose it was.
+#[derive(Debug)]
+struct Closed {
+    server_pid: u64,
+    method: Option<&'static str>,
+    at: Instant,
+}
+
+/// How many of them are kept.
+const CLOSED: usize = 512;
 
 /// The open transactions of one database.
 #[derive(Debug, Default)]
@@ -113,7 +131,7 @@ pub struct SessionRegistry {
     ended: AtomicU64,
 }
 
-fn locked(open: &Open) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Entry>>> {
+fn locked(open: &Open) -> std::sync::MutexGuard<'_, Books> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -138,7 +156,7 @@ impl SessionRegistry {
             warned: AtomicBool::new(false),
             owner,
         });
-        locked(&self.open).insert(id, Arc::clone(&entry));
+        locked(&self.open).open.insert(id, Arc::clone(&entry));
         Ticket {
             entry,
             registry: Arc::clone(&self.open),
@@ -147,14 +165,19 @@ impl SessionRegistry {
 
     /// The open transactions, the oldest first.
     pub fn sessions(&self, now: Instant) -> Vec<SessionInfo> {
-        let open = locked(&self.open);
-        open.values().map(|entry| entry.info(now)).collect()
+        let books = locked(&self.open);
+        books.open.values().map(|entry| entry.info(now)).collect()
     }
 
-    /// The method whose transaction has a process on the server.
-    pub fn method_of(&self, server_pid: u64) -> Option<&'static str> {
-        let open = locked(&self.open);
-        let mut entries = open.values();
+    /// The method whose transaction had a process on the server at `since`: one that is open, or
+    /// has ended after that. A later transaction of the same process is somebody else's.
+    pub fn method_of(&self, server_pid: u64, since: Instant) -> Option<&'static str> {
+        let books = locked(&self.open);
+        let mut closed = books.closed.iter();
+        if let Some(closed) = closed.find(|c| c.server_pid == server_pid && c.at >= since) {
+            return closed.method;
+        }
+        let mut entries = books.open.values();
         entries
             .find(|entry| entry.server_pid == Some(server_pid))?
             .method
@@ -173,7 +196,7 @@ impl SessionRegistry {
     /// statement fails with `session_expired`.
     pub fn sweep(&self, now: Instant, limits: SessionLimits) -> Vec<(SessionInfo, Overdue)> {
         // Ending one takes it out, which takes the lock.
-        let entries: Vec<Arc<Entry>> = locked(&self.open).values().cloned().collect();
+        let entries: Vec<Arc<Entry>> = locked(&self.open).open.values().cloned().collect();
         let mut found = Vec::new();
         for entry in entries {
             let age = entry.age(now);
@@ -190,7 +213,7 @@ impl SessionRegistry {
                     "a transaction was open for too long and is rolled back",
                 );
                 owner.end(age, limits.timeout);
-                locked(&self.open).remove(&entry.id);
+                locked(&self.open).open.remove(&entry.id);
                 self.ended.fetch_add(1, Ordering::Relaxed);
                 found.push((info, Overdue::Ended));
             } else if age >= limits.warn_after && !entry.warned.swap(true, Ordering::Relaxed) {
@@ -256,7 +279,18 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        locked(&self.registry).remove(&self.entry.id);
+        let mut books = locked(&self.registry);
+        books.open.remove(&self.entry.id);
+        if let Some(server_pid) = self.entry.server_pid {
+            if books.closed.len() == CLOSED {
+                books.closed.pop_front();
+            }
+            books.closed.push_back(Closed {
+                server_pid,
+                method: self.entry.method,
+                at: Instant::now(),
+            });
+        }
     }
 }
 
@@ -293,7 +327,7 @@ mod tests {
         ticket.used(at(90));
         ticket.refresh(at(90));
         assert!(registry.sweep(at(101), limits).is_empty());
-        assert_eq!(registry.method_of(7), Some("A::slow"));
+        assert_eq!(registry.method_of(7, at(101)), Some("A::slow"));
         let info = &registry.sessions(at(101))[0];
         assert_eq!(
             (info.age_seconds, info.idle_seconds, info.statements),
@@ -304,8 +338,10 @@ mod tests {
         assert_eq!(ended[0].1, Overdue::Ended);
         assert_eq!(*owner.0.lock().unwrap(), [Duration::from_secs(100)]);
         assert!(registry.sessions(at(190)).is_empty());
-        assert_eq!(registry.method_of(7), None);
         assert_eq!(registry.overdue(), (1, 1));
         drop(ticket);
+        assert_eq!(registry.method_of(7, start), Some("A::slow"), "it was");
+        let later = Instant::now() + Duration::from_secs(1);
+        assert_eq!(registry.method_of(7, later), None, "it is not any more");
     }
 }

@@ -278,7 +278,8 @@ impl Ledger {
         match self.find(scope) {
             Some(0) => !matches!(self.stage, Stage::Idle | Stage::Beginning),
             Some(slot) => self.nodes[slot].savepoint.is_some(),
-            None => false,
+            // Ended from outside, as it was open for too long.
+            None => scope == ScopeId::ROOT && self.stage == Stage::Ended,
         }
     }
 

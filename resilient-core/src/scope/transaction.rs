@@ -141,7 +141,15 @@ impl<D: Database> Transaction<D> {
             };
             match admission {
                 Admission::Lost(cause) => return Err(lost(&cause)),
-                Admission::Ended => return Err(refusal::ended()),
+                Admission::Ended => {
+                    // Its age ended it, not its owner.
+                    let ledger = self.ledger();
+                    let expired = |doom: &&Failure| doom.kind() == FaultKind::SessionExpired;
+                    return Err(match ledger.root_doom().filter(expired) {
+                        Some(doom) if doom.is_misuse() => doom.clone(),
+                        _ => refusal::ended(),
+                    });
+                }
                 // The one waited for may be a future of the same task that nobody polls.
                 Admission::AfterSibling => {
                     let limit = self.db.context().limits().statement;

@@ -1,6 +1,10 @@
 //! One statement's turn on a transaction's connection.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -25,6 +29,8 @@ pub struct Turn<D: Database> {
     /// Something was sent and its answer is outstanding.
     on_wire: bool,
     streaming: bool,
+    /// When the statement was sent.
+    sent: Option<Instant>,
 }
 
 /// Whether the rows of a stream have begun to come.
@@ -50,6 +56,7 @@ impl<D: Database> Turn<D> {
             session: Some(session),
             on_wire: false,
             streaming: false,
+            sent: None,
         }
     }
 
@@ -185,6 +192,7 @@ impl<D: Database> Turn<D> {
     /// When the session is gone, which a turn that was granted does not see.
     pub fn session(&mut self) -> Result<&mut D::Session, Failure> {
         self.on_wire = true;
+        self.sent.get_or_insert_with(Instant::now);
         self.session
             .as_mut()
             .and_then(|slot| slot.as_mut())
@@ -199,6 +207,11 @@ impl<D: Database> Turn<D> {
         self.on_wire = true;
         let session = self.session.as_mut().and_then(|slot| slot.as_mut());
         Ok((session.ok_or_else(ended)?, Flow(&mut self.on_wire)))
+    }
+
+    /// When the statement was sent.
+    pub fn sent(&self) -> Instant {
+        self.sent.unwrap_or_else(Instant::now)
     }
 
     /// The transaction's database.

@@ -4,18 +4,18 @@ pub use resilient_core::health::*;
 
 mod checks;
 #[cfg(feature = "sqlx-dep")]
-pub(crate) mod participants;
-#[cfg(feature = "sqlx-dep")]
 mod identity;
 mod integrity;
 #[cfg(feature = "sqlx-dep")]
 mod lifecycle;
+#[cfg(feature = "sqlx-dep")]
+pub(crate) mod participants;
 mod report;
-mod transactions;
 #[cfg(feature = "sqlx-dep")]
 mod sweep;
 #[cfg(feature = "sqlx-dep")]
 pub mod tables;
+mod transactions;
 mod write;
 
 use std::sync::{Arc, atomic::AtomicBool};

@@ -1,6 +1,9 @@
 //! Who else was in a deadlock: asked after it happened, beside the retry, which does not wait.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use resilient_core::{
     driver::Database,
@@ -20,7 +23,13 @@ use crate::pool::Pool;
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// A statement of ours lost a deadlock.
-pub(crate) fn seen(pool: &Arc<Pool>, error: &DbErr, sql: &str, server_pid: Option<u64>) {
+pub(crate) fn seen(
+    pool: &Arc<Pool>,
+    error: &DbErr,
+    sql: &str,
+    sent: Instant,
+    server_pid: Option<u64>,
+) {
     let backend = pool.connection.get_database_backend();
     let dialect = match backend {
         DbBackend::Postgres => Dialect::Postgres,
@@ -31,15 +40,6 @@ pub(crate) fn seen(pool: &Arc<Pool>, error: &DbErr, sql: &str, server_pid: Optio
     victim.method = CallStatus::current().map(|status| status.method().to_owned());
     victim.statement = Some(normalise(sql, dialect));
     victim.victim = true;
-    // Who has which session now; in a moment the others will have gone on.
-    let sessions = pool
-        .context()
-        .sessions()
-        .sessions(pool.context().clock().now());
-    let methods: Vec<(u64, &'static str)> = sessions
-        .iter()
-        .filter_map(|session| Some((session.server_pid?, session.method?)))
-        .collect();
     let told = told(error);
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return;
@@ -48,7 +48,11 @@ pub(crate) fn seen(pool: &Arc<Pool>, error: &DbErr, sql: &str, server_pid: Optio
     runtime.spawn(async move {
         let found = tokio::time::timeout(LIMIT, async {
             match backend {
-                DbBackend::Postgres => postgres(&pool, told, &victim).await,
+                // What the other one did is in the server's log alone; what it does now is another
+                // statement.
+                DbBackend::Postgres => told.and_then(|(detail, context)| {
+                    from_postgres_detail(&detail, context.as_deref())
+                }),
                 DbBackend::MySql => mysql(&pool, &victim).await,
                 _ => None,
             }
@@ -64,11 +68,9 @@ pub(crate) fn seen(pool: &Arc<Pool>, error: &DbErr, sql: &str, server_pid: Optio
                 participant.statement.clone_from(&victim.statement);
             }
         }
-        deadlock.name_methods(|pid| {
-            let mut all = methods.iter();
-            all.find(|(known, _)| *known == pid)
-                .map(|(_, m)| (*m).to_owned())
-        });
+        // The other one held its lock before ours was waited for.
+        let sessions = pool.context().sessions();
+        deadlock.name_methods(|pid| sessions.method_of(pid, sent).map(str::to_owned));
         deadlock.at_unix_ms = deadlock_clock();
         let context = pool.context();
         context.vitals().events().send(HealthEvent::DeadlockSeen {
@@ -90,35 +92,6 @@ fn told(error: &DbErr) -> Option<(String, Option<String>)> {
     }
     let _ = error;
     None
-}
-
-async fn postgres(
-    pool: &Pool,
-    told: Option<(String, Option<String>)>,
-    victim: &Participant,
-) -> Option<Deadlock> {
-    let (detail, context) = told?;
-    let mut deadlock = from_postgres_detail(&detail, context.as_deref())?;
-    for participant in deadlock.participants.iter_mut().filter(|p| !p.victim) {
-        // What it does now is what it did then, or what came after; the first is likelier.
-        let row = pool
-            .connection
-            .query_one_raw(Statement::from_sql_and_values(
-                DbBackend::Postgres,
-                "SELECT query FROM pg_stat_activity WHERE pid = $1",
-                [i64::try_from(participant.pid).ok()?.into()],
-            ))
-            .await;
-        let text = row
-            .ok()
-            .flatten()
-            .and_then(|row| row.try_get::<String>("", "query").ok());
-        participant.statement = text
-            .filter(|text| !text.is_empty())
-            .map(|text| normalise(&text, Dialect::Postgres));
-    }
-    let _ = victim;
-    Some(deadlock)
 }
 
 async fn mysql(pool: &Pool, victim: &Participant) -> Option<Deadlock> {

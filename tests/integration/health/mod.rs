@@ -6,6 +6,7 @@ mod integrity;
 mod leaks;
 mod lifecycle;
 mod load;
+mod open;
 mod pool;
 mod write;
 
