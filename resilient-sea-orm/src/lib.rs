@@ -38,6 +38,7 @@ mod constraints;
 #[path = "constraints/without.rs"]
 mod constraints;
 mod control;
+mod diagnosis;
 mod error;
 mod extract;
 #[cfg(feature = "sqlx-dep")]

@@ -5,6 +5,7 @@ mod frame;
 mod ledger;
 mod refusal;
 mod scoped;
+mod seen;
 mod status;
 mod transaction;
 mod turn;

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
     time::Duration,
 };
@@ -21,7 +21,6 @@ use crate::{
     Effect, Fault, FaultKind, FaultSet, Outcome,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
-    health::sessions::End,
     metrics::ConnectionMetrics,
 };
 
@@ -31,12 +30,12 @@ const HANDLE_WAIT: Duration = Duration::from_secs(5);
 
 /// A transaction and its connection, shared by the scopes inside it.
 pub struct Transaction<D: Database> {
-    db: Arc<D>,
-    options: BeginOptions,
+    pub(super) db: Arc<D>,
+    pub(super) options: BeginOptions,
     /// Whose it is; `None` for one of `begin()`.
-    method: Option<&'static str>,
+    pub(super) method: Option<&'static str>,
     ledger: Mutex<Ledger>,
-    wire: Arc<AsyncMutex<Option<D::Session>>>,
+    pub(super) wire: Arc<AsyncMutex<Option<D::Session>>>,
     pub(super) turns: Notify,
 }
 
@@ -64,43 +63,6 @@ impl<D: Database> Transaction<D> {
 
     pub(super) fn metrics(&self) -> &ConnectionMetrics {
         self.db.context().metrics()
-    }
-
-    /// The transaction has begun: it can be seen from now on.
-    pub(super) fn register(self: &Arc<Self>, server_pid: Option<u64>) {
-        let context = self.db.context();
-        let owner: Weak<dyn End> = Arc::downgrade(self) as Weak<dyn End>;
-        let now = context.clock.now();
-        let ticket = context.sessions.enter(self.method, server_pid, now, owner);
-        self.ledger().ticket = Some(ticket);
-    }
-
-    /// A statement of it has ended.
-    pub(super) fn used(&self) {
-        let now = self.db.context().clock.now();
-        if let Some(ticket) = &self.ledger().ticket {
-            ticket.used(now);
-        }
-    }
-
-    /// Its owner says that it is meant to be open for long.
-    pub(crate) fn refresh(&self) {
-        let now = self.db.context().clock.now();
-        if let Some(ticket) = &self.ledger().ticket {
-            ticket.refresh(now);
-        }
-    }
-
-    /// Tells the circuit breaker of a fault. A write in a transaction that is declared read-only
-    /// says nothing about the server.
-    #[cold]
-    pub(super) fn fault(&self, fault: &Fault) {
-        let declared = self.options.read_only && fault.kind() == FaultKind::ReadOnly;
-        if let Some(breaker) = self.db.context().vitals.breaker()
-            && !declared
-        {
-            breaker.fault(fault.kind());
-        }
     }
 
     /// How the transaction began, or will.
@@ -381,7 +343,7 @@ impl<D: Database> Transaction<D> {
     }
 
     /// How the session has to be given back as things stand.
-    fn disposal(&self) -> Disposal {
+    pub(super) fn disposal(&self) -> Disposal {
         let ledger = self.ledger();
         if ledger.untrusted {
             return Disposal::Discard;
@@ -424,29 +386,6 @@ impl<D: Database> Transaction<D> {
             }
             session.dispose(how);
         }
-    }
-}
-
-impl<D: Database> End for Transaction<D> {
-    fn end(&self, age: Duration, limit: Duration) {
-        self.ledger()
-            .doom_root(refusal::expired(self.method, age, limit));
-        // A COMMIT that is under way decides by itself.
-        if self.ledger().committing {
-            return;
-        }
-        // Between statements its locks are given up at once; a statement under way ends first.
-        if let Ok(mut session) = self.wire.try_lock() {
-            let how = self.disposal();
-            let mut ledger = self.ledger();
-            if ledger.stage == Stage::Open {
-                self.metrics().rolled_back.add(1);
-            }
-            ledger.stage = Stage::Ended;
-            drop(ledger);
-            self.finish(session.take(), how);
-        }
-        self.turns.notify_waiters();
     }
 }
 

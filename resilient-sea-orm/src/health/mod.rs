@@ -82,6 +82,7 @@ impl PoolHealth {
     }
 
     /// Looks at a pool that is open.
+    #[cfg_attr(not(feature = "sqlx-sqlite"), allow(clippy::unused_self))]
     pub(crate) fn adopt(&self, connection: &DatabaseConnection) {
         #[cfg(feature = "sqlx-sqlite")]
         if let sea_orm::DatabaseConnectionType::SqlxSqlitePoolConnection(_) = &connection.inner {

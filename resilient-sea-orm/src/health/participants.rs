@@ -14,7 +14,7 @@ use resilient_core::{
     },
     scope::CallStatus,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::transactions::deadlock_clock;
 use crate::pool::Pool;
@@ -84,7 +84,8 @@ pub(crate) fn seen(
 /// PostgreSQL's DETAIL and CONTEXT.
 fn told(error: &DbErr) -> Option<(String, Option<String>)> {
     #[cfg(feature = "sqlx-postgres")]
-    if let DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) = error
+    if let DbErr::Exec(sea_orm::RuntimeErr::SqlxError(e))
+    | DbErr::Query(sea_orm::RuntimeErr::SqlxError(e)) = error
         && let sqlx::Error::Database(e) = &**e
         && let Some(e) = e.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
     {

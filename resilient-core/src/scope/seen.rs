@@ -1,0 +1,72 @@
+//! A transaction as others see it: in the registry of open ones, by the circuit breaker, and by
+//! who ends it for its age.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use super::{ledger::Stage, refusal, transaction::Transaction};
+use crate::{Fault, FaultKind, driver::Database, health::sessions::End};
+
+impl<D: Database> Transaction<D> {
+    /// The transaction has begun: it can be seen from now on.
+    pub(super) fn register(self: &Arc<Self>, server_pid: Option<u64>) {
+        let context = self.db.context();
+        let owner: Weak<dyn End> = Arc::downgrade(self) as Weak<dyn End>;
+        let now = context.clock.now();
+        let ticket = context.sessions.enter(self.method, server_pid, now, owner);
+        self.ledger().ticket = Some(ticket);
+    }
+
+    /// A statement of it has ended.
+    pub(super) fn used(&self) {
+        let now = self.db.context().clock.now();
+        if let Some(ticket) = &self.ledger().ticket {
+            ticket.used(now);
+        }
+    }
+
+    /// Its owner says that it is meant to be open for long.
+    pub(crate) fn refresh(&self) {
+        let now = self.db.context().clock.now();
+        if let Some(ticket) = &self.ledger().ticket {
+            ticket.refresh(now);
+        }
+    }
+
+    /// Tells the circuit breaker of a fault. A write in a transaction that is declared read-only
+    /// says nothing about the server.
+    #[cold]
+    pub(super) fn fault(&self, fault: &Fault) {
+        let declared = self.options.read_only && fault.kind() == FaultKind::ReadOnly;
+        if let Some(breaker) = self.db.context().vitals.breaker()
+            && !declared
+        {
+            breaker.fault(fault.kind());
+        }
+    }
+}
+
+impl<D: Database> End for Transaction<D> {
+    fn end(&self, age: Duration, limit: Duration) {
+        self.ledger()
+            .doom_root(refusal::expired(self.method, age, limit));
+        // A COMMIT that is under way decides by itself.
+        if self.ledger().committing {
+            return;
+        }
+        // Between statements its locks are given up at once; a statement under way ends first.
+        if let Ok(mut session) = self.wire.try_lock() {
+            let how = self.disposal();
+            let mut ledger = self.ledger();
+            if ledger.stage == Stage::Open {
+                self.metrics().rolled_back.add(1);
+            }
+            ledger.stage = Stage::Ended;
+            drop(ledger);
+            self.finish(session.take(), how);
+        }
+        self.turns.notify_waiters();
+    }
+}
