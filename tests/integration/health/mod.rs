@@ -51,8 +51,13 @@ pub async fn open(
         .acquire_timeout(acquire)
         .sqlx_logging(false);
     let builder = Builder::default().name(unique_name()).health(settings);
-    let connected = builder.to(options).connect().await;
-    connected.expect("connects")
+    let db = builder.to(options).connect().await.expect("connects");
+    // The connection that SeaORM asked for the version may still be on its way back.
+    let settled = async || Ok(db.pool_status().in_use == 0);
+    support::wait_until("an idle pool", PATIENCE, settled)
+        .await
+        .expect("an idle pool");
+    db
 }
 
 /// Takes so many connections, which are open then.

@@ -23,6 +23,8 @@ async fn sizes_add_up(engine: Engine) -> TestResult {
     assert_eq!(status.warning, None);
     release(held).await;
     fill(&db, 4).await;
+    let settled = async || Ok(db.pool_status().in_use == 0);
+    wait_until("none in use", PATIENCE, settled).await?;
     let status = db.pool_status();
     assert_eq!((status.open, status.in_use, status.available), (4, 0, 4));
     assert_eq!(status.churn.opened, 4, "{status:?}");
