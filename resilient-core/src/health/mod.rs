@@ -14,6 +14,7 @@ pub mod monitor;
 pub mod performance;
 pub mod pool;
 mod record;
+pub mod recovery;
 pub mod replacement;
 pub mod sessions;
 pub mod settings;

@@ -9,10 +9,11 @@ use std::{
 };
 
 use super::{
-    Events,
+    Events, HealthEvent,
     alerts::{AlertBoard, AlertCallback, AlertConfig, AlertKind, AlertReport},
     breaker::{Breaker, BreakerConfig},
     performance::{Dialect, Performance, PerformanceConfig, normalise},
+    recovery::RecoveryBook,
 };
 use crate::{Fault, metrics::ConnectionMetrics, time::Clock};
 
@@ -44,6 +45,7 @@ pub struct Vitals {
     performance: Performance,
     alerts: AlertBoard,
     breaker: Option<Breaker>,
+    recovery: RecoveryBook,
     /// When the windows were last judged, in milliseconds since `base`, plus one.
     judged: AtomicU64,
 }
@@ -81,6 +83,7 @@ impl Vitals {
             clock,
             base,
             events,
+            recovery: RecoveryBook::default(),
             judged: AtomicU64::new(0),
         }
     }
@@ -108,6 +111,26 @@ impl Vitals {
     /// The circuit breaker, if there is one.
     pub fn breaker(&self) -> Option<&Breaker> {
         self.breaker.as_ref()
+    }
+
+    /// The recoveries.
+    pub fn recovery(&self) -> &RecoveryBook {
+        &self.recovery
+    }
+
+    /// Books the end of a recovery, tells of it, and raises or clears its alert. `subject` says
+    /// what was recovered and `result` why it was not, both without data of users.
+    pub fn recovered(&self, subject: &str, attempts: u32, result: Result<(), &str>) {
+        let in_a_row = self.recovery.ended(subject, attempts, result);
+        #[allow(clippy::cast_precision_loss)]
+        self.alerts
+            .observe(AlertKind::RecoveryFailure, &self.database, in_a_row as f64);
+        self.events.send(HealthEvent::Recovery {
+            database: self.database.clone(),
+            subject: subject.to_owned(),
+            attempts,
+            succeeded: result.is_ok(),
+        });
     }
 
     /// The time, as the measurements have it.
