@@ -4,6 +4,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{
     Failure, IsolationLevel,
+    commit::{CommitStatus, CommitToken, VerifySettings},
     config::Config,
     failure::DriverError,
     health::{Vitals, VitalsConfig, deadlocks::DeadlockBook, sessions::SessionRegistry},
@@ -60,12 +61,22 @@ pub enum Control {
     RollbackTo(u32),
     /// `COMMIT`
     Commit,
+    /// A verified commit: the marker row of this token, then `COMMIT`. The marker must be part of
+    /// the transaction that was begun, or not be written at all.
+    CommitVerified(CommitToken),
     /// `ROLLBACK`, whatever the transaction's state
     Rollback,
     /// `ROLLBACK` of a transaction that must still be the one that was begun. Where the server
     /// can tell that it is not (a stored routine committed it), that is an error: work may be
     /// stored. COMMIT is checked in the same way.
     RollbackChecked,
+}
+
+impl Control {
+    /// Whether it is a COMMIT, of either kind.
+    pub fn is_commit(&self) -> bool {
+        matches!(self, Self::Commit | Self::CommitVerified(_))
+    }
 }
 
 /// How a session goes back to its pool.
@@ -129,6 +140,27 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
     /// When none can be had; the fault says why.
     fn acquire(&self) -> impl Future<Output = Result<Self::Session, DriverError>> + Send;
 
+    /// Puts the fence of a verified commit, on a connection of its own and stored at once: the
+    /// token's row, marked as a fence, unless there is a row already. Waits for a transaction
+    /// that has written that row and has not ended. Answers by the row that stands then: the
+    /// transaction's own says that it committed, a fence's that it never will.
+    ///
+    /// # Errors
+    /// When nobody can tell yet. By default, that the driver cannot do it.
+    ///
+    /// # Cancel safety
+    /// It can be asked again after having been dropped.
+    fn fence(
+        &self,
+        token: CommitToken,
+    ) -> impl Future<Output = Result<CommitStatus, DriverError>> + Send {
+        let _ = token;
+        async {
+            let fault = crate::Fault::new(crate::FaultKind::Other, crate::Effect::Statement);
+            Err(DriverError::from(fault).with_advice("this driver has no verified commits"))
+        }
+    }
+
     /// What calls on this database share.
     fn context(&self) -> &Context;
 }
@@ -144,6 +176,7 @@ pub struct Context {
     pub(crate) default_isolation: IsolationLevel,
     pub(crate) policy: RetryPolicy,
     pub(crate) locking: Locking,
+    pub(crate) verify: VerifySettings,
     pub(crate) budget: Budget,
     pub(crate) limits: WireLimits,
     pub(crate) config: Arc<Config>,
@@ -194,6 +227,7 @@ impl Context {
             default_isolation,
             policy: RetryPolicy::new(),
             locking: Locking::default(),
+            verify: VerifySettings::default(),
             budget: Budget::default(),
             limits: WireLimits::default(),
             config: Arc::default(),
@@ -224,6 +258,18 @@ impl Context {
     pub fn with_locking(mut self, locking: Locking) -> Self {
         self.locking = locking;
         self
+    }
+
+    /// Sets how commits are verified.
+    #[must_use]
+    pub fn with_verify(mut self, verify: VerifySettings) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// How commits are verified.
+    pub fn verify(&self) -> VerifySettings {
+        self.verify
     }
 
     /// When transactions take the write lock, unless they ask otherwise.

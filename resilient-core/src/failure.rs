@@ -3,7 +3,9 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use crate::{Effect, Fault, FaultKind, Outcome, health::breaker::Rejection, policy::StopReason};
+use crate::{
+    CommitToken, Effect, Fault, FaultKind, Outcome, health::breaker::Rejection, policy::StopReason,
+};
 
 /// An error as the driver made it, kept whole.
 pub type Source = Arc<dyn StdError + Send + Sync + 'static>;
@@ -103,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) method: Option<&'static str>,
     pub(crate) stop: Option<StopReason>,
     pub(crate) rollback: Option<DriverError>,
+    pub(crate) commit_token: Option<CommitToken>,
+    pub(crate) unanswered: Option<DriverError>,
 }
 
 /// Without the source, whose text can quote users' data.
@@ -131,6 +135,8 @@ impl Failure {
             method: None,
             stop: None,
             rollback: None,
+            commit_token: None,
+            unanswered: None,
         };
         Self {
             inner: Box::new(inner),
@@ -169,6 +175,33 @@ impl Failure {
         let mut failure = Self::database(error).with_outcome(Outcome::NotSent);
         failure.inner.reason = Reason::CircuitOpen;
         failure
+    }
+
+    /// A COMMIT that was never answered.
+    pub(crate) fn commit_unknown(error: DriverError) -> Self {
+        let mut failure = Self::database(error).with_outcome(Outcome::Unknown);
+        failure.inner.fault = failure.inner.fault.unanswered_commit();
+        failure
+    }
+
+    pub(crate) fn with_commit_token(mut self, token: CommitToken) -> Self {
+        self.inner.commit_token = Some(token);
+        self
+    }
+
+    pub(crate) fn with_unanswered(mut self, error: DriverError) -> Self {
+        self.inner.unanswered = Some(error);
+        self
+    }
+
+    /// By what to ask later what became of a verified commit that nobody could tell of.
+    pub fn commit_token(&self) -> Option<CommitToken> {
+        self.inner.commit_token
+    }
+
+    /// Why that could not be found out at once.
+    pub fn unanswered(&self) -> Option<&DriverError> {
+        self.inner.unanswered.as_ref()
     }
 
     /// Whether the program has to change before this can succeed.
@@ -296,6 +329,15 @@ impl fmt::Display for Failure {
         }
         if let Some(advice) = &self.inner.advice {
             write!(f, ": {advice}")?;
+        }
+        if let Some(token) = self.inner.commit_token {
+            write!(f, "; ask later what became of commit {token}")?;
+            if let Some(error) = &self.inner.unanswered {
+                write!(f, ": nobody could tell so far: {}", error.fault)?;
+                if let Some(advice) = &error.advice {
+                    write!(f, ": {advice}")?;
+                }
+            }
         }
         // An error outside of any call has no attempts to speak of.
         if let Some(method) = self.inner.method {

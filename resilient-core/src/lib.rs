@@ -10,6 +10,7 @@
 //! | [`policy`] | whether, how long and how often to retry |
 //! | [`scope`] | transactions, savepoints, and which one a statement belongs to |
 //! | [`call`] | the attempt loop |
+//! | [`commit`] | verified commits: what became of a COMMIT whose answer was lost |
 //! | [`config`] | limits and habits, from code, files or the environment |
 //! | [`driver`] | the traits a driver implements |
 //! | [`health`] | how a database is doing |
@@ -19,6 +20,7 @@
 
 pub mod call;
 pub mod classify;
+pub mod commit;
 pub mod config;
 pub mod constraint;
 pub mod driver;
@@ -31,6 +33,7 @@ pub mod policy;
 pub mod scope;
 pub mod time;
 
+pub use commit::{CommitMode, CommitStatus, CommitToken};
 pub use config::Config;
 pub use failure::{DriverError, Failure, Reason};
 pub use fault::{ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use strum::{Display, EnumString};
 
 use crate::{
-    FaultSet,
+    CommitMode, FaultSet,
     policy::{Delay, RetryPolicy},
 };
 
@@ -75,6 +75,7 @@ pub struct CallOptions {
     pub(crate) isolation: Option<IsolationLevel>,
     pub(crate) read_only: bool,
     pub(crate) propagation: Propagation,
+    pub(crate) commit: Option<CommitMode>,
 }
 
 impl CallOptions {
@@ -90,6 +91,7 @@ impl CallOptions {
             isolation: None,
             read_only: false,
             propagation: Propagation::Nested,
+            commit: None,
         }
     }
 
@@ -153,6 +155,14 @@ impl CallOptions {
     #[must_use]
     pub const fn propagation(mut self, propagation: Propagation) -> Self {
         self.propagation = propagation;
+        self
+    }
+
+    /// What happens when the answer to COMMIT is lost; the connection's choice if unset. Inside
+    /// another call's transaction, [`CommitMode::Verified`] makes that one verified.
+    #[must_use]
+    pub const fn commit(mut self, commit: CommitMode) -> Self {
+        self.commit = Some(commit);
         self
     }
 

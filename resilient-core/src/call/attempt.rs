@@ -128,7 +128,7 @@ impl<D: Database> Attempt<D> {
     pub(super) async fn conclude(&mut self) -> Result<(), (Failure, Level)> {
         let level = self.level();
         let result = match &self.work {
-            Work::Own(scope) => scope.commit().await,
+            Work::Own(scope) => scope.commit_until(self.frame.deadline).await,
             Work::Joined(scope) => {
                 let ledger = scope.transaction().ledger();
                 ledger

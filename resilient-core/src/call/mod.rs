@@ -21,7 +21,7 @@ use mode::{Mode, mode};
 pub use site::Site;
 
 use crate::{
-    CallOptions, Fault, FaultKind, Outcome,
+    CallOptions, CommitMode, CommitToken, Fault, FaultKind, Outcome,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
     metrics::MethodMetrics,
@@ -54,6 +54,8 @@ pub struct Call<D: Database> {
     deadline: Option<Instant>,
     delays: DelaySequence,
     allowance: Arc<Allowance>,
+    /// What its attempts to commit are known by, if they are to be verified.
+    token: Option<CommitToken>,
     ended: bool,
 }
 
@@ -81,6 +83,7 @@ impl<D: Database> Call<D> {
                 Arc::new(Allowance::of(policy))
             };
         Self {
+            token: token(&options, &mode, context.verify.mode),
             status: Arc::new(CallStatus::new(method.name(), parent)),
             delays: DelaySequence::new(policy.delay),
             outer: current,
@@ -162,7 +165,7 @@ impl<D: Database> Call<D> {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(timeout(Reason::Deadline));
         }
-        Ok(match self.mode.as_ref().map_err(Clone::clone)? {
+        let work = match self.mode.as_ref().map_err(Clone::clone)? {
             Mode::Root => Work::Own(Scope::root_of(
                 &self.db,
                 BeginOptions {
@@ -176,7 +179,11 @@ impl<D: Database> Call<D> {
             Mode::Nested(outer) => Work::Own(outer.nested(Holder::Call)?),
             Mode::Joined(scope) => Work::Joined(scope.clone()),
             Mode::Detached => Work::Detached(Arc::default()),
-        })
+        };
+        if let (Some(token), Work::Own(scope) | Work::Joined(scope)) = (self.token, &work) {
+            scope.transaction().verify_by(token.attempt(self.attempt));
+        }
+        Ok(work)
     }
 
     /// The time the next attempt has, and what it means to run into it.
@@ -400,6 +407,21 @@ impl<D: Database> fmt::Debug for Call<D> {
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
     }
+}
+
+/// What the call's commits are known by. Inside another call's transaction, only one that asks
+/// for it itself makes that one verified.
+fn token<D: Database>(
+    options: &CallOptions,
+    mode: &Result<Mode<D>, Failure>,
+    default: CommitMode,
+) -> Option<CommitToken> {
+    let asked = match mode {
+        Ok(Mode::Root) => options.commit.unwrap_or(default),
+        Ok(Mode::Nested(_) | Mode::Joined(_)) => options.commit.unwrap_or_default(),
+        Ok(Mode::Detached) | Err(_) => CommitMode::Reported,
+    };
+    (asked == CommitMode::Verified).then(CommitToken::new)
 }
 
 /// Runs a closure as a resilient call: the programmatic form, with the same loop.

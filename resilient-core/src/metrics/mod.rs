@@ -120,8 +120,14 @@ pub struct ConnectionMetrics {
     pub committed: Counter,
     /// Transactions that ended otherwise, while the server still had them.
     pub rolled_back: Counter,
-    /// Transactions whose COMMIT was never answered.
+    /// Transactions of which nobody knows whether they are stored.
     pub commit_unknown: Counter,
+    /// COMMITs that were sent with a marker.
+    pub verified: Counter,
+    /// Lost answers to COMMIT that turned out to be stored.
+    pub resolved_committed: Counter,
+    /// Lost answers to COMMIT that turned out not to be.
+    pub resolved_rolled_back: Counter,
     /// Bodies that returned `Ok` from a scope that could not commit.
     pub doomed: Counter,
     /// Savepoints made.

@@ -146,8 +146,14 @@ pub struct ConnectionSnapshot {
     pub committed: u64,
     /// Transactions that ended otherwise.
     pub rolled_back: u64,
-    /// Transactions whose COMMIT was never answered.
+    /// Transactions of which nobody knows whether they are stored.
     pub commit_unknown: u64,
+    /// COMMITs that were sent with a marker.
+    pub verified: u64,
+    /// Lost answers to COMMIT that turned out to be stored; counted as committed too.
+    pub resolved_committed: u64,
+    /// Lost answers to COMMIT that turned out not to be; counted as rolled back too.
+    pub resolved_rolled_back: u64,
     /// Bodies that returned `Ok` from a scope that could not commit.
     pub doomed: u64,
     /// Savepoints made.
@@ -175,6 +181,9 @@ impl ConnectionSnapshot {
             committed: c.committed.get(),
             rolled_back: c.rolled_back.get(),
             commit_unknown: c.commit_unknown.get(),
+            verified: c.verified.get(),
+            resolved_committed: c.resolved_committed.get(),
+            resolved_rolled_back: c.resolved_rolled_back.get(),
             doomed: c.doomed.get(),
             savepoints: c.savepoints.get(),
             savepoints_rolled_back: c.savepoints_rolled_back.get(),

@@ -1,7 +1,7 @@
 //! The books of one transaction: which scopes are open, which savepoints exist on the server,
 //! what is lost. Pure state, no I/O; [`Transaction`](super::Transaction) acts on it.
 
-use crate::{Effect, Failure, driver::Control, health::sessions::Ticket};
+use crate::{CommitToken, Effect, Failure, driver::Control, health::sessions::Ticket};
 
 /// A scope within its transaction. The root is [`ScopeId::ROOT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,24 @@ pub(crate) enum Stage {
     Ended,
 }
 
+/// How far its COMMIT is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommitStep {
+    NotSent,
+    /// Its answer is outstanding.
+    Sent,
+    /// The server refused it.
+    Refused,
+}
+
+/// The marker of a verified commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marker {
+    pub(crate) token: CommitToken,
+    /// Whether a statement may have written something.
+    pub(crate) wrote: bool,
+}
+
 /// Whether a statement may be sent now.
 #[derive(Debug)]
 pub(crate) enum Admission {
@@ -95,8 +113,9 @@ pub(crate) struct Ledger {
     pub(crate) untrusted: bool,
     /// A stream of this transaction is open.
     pub(crate) streaming: bool,
-    /// COMMIT was sent and its answer is outstanding.
-    pub(crate) committing: bool,
+    pub(crate) commit: CommitStep,
+    /// Set if its commit is a verified one.
+    pub(crate) marker: Option<Marker>,
     /// Its place among the open transactions.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -112,9 +131,16 @@ impl Ledger {
             next_savepoint: 1,
             untrusted: false,
             streaming: false,
-            committing: false,
+            commit: CommitStep::NotSent,
+            marker: None,
             ticket: None,
         }
+    }
+
+    /// From now on its commit is a verified one. What was sent before may have written.
+    pub(crate) fn verify_by(&mut self, token: CommitToken) {
+        let wrote = self.stage != Stage::Idle;
+        self.marker.get_or_insert(Marker { token, wrote });
     }
 
     /// Opens a scope below `parent`, or answers `None` if that has ended. Nothing is sent until

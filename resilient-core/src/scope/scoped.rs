@@ -1,10 +1,10 @@
 //! [`Scope`]: a transaction or savepoint, as a handle.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use super::{Frame, Holder, ScopeId, Transaction, Turn};
 use crate::{
-    Effect, IsolationLevel,
+    CommitMode, CommitToken, Effect, IsolationLevel,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
 };
@@ -25,9 +25,14 @@ impl<D: Database> Clone for Scope<D> {
 }
 
 impl<D: Database> Scope<D> {
-    /// Opens a transaction. Nothing is sent until its first statement.
+    /// Opens a transaction. Nothing is sent until its first statement. Its commit is a verified
+    /// one if that is what the database's context says.
     pub fn root(db: &Arc<D>, options: BeginOptions) -> Self {
-        Self::root_of(db, options, None)
+        let scope = Self::root_of(db, options, None);
+        if db.context().verify.mode == CommitMode::Verified {
+            scope.transaction.verify_by(CommitToken::new().attempt(1));
+        }
+        scope
     }
 
     /// The same for a method's call.
@@ -127,8 +132,15 @@ impl<D: Database> Scope<D> {
     /// # Errors
     /// When its work is lost or its fate is unknown, as the failure's outcome says.
     pub async fn commit(&self) -> Result<(), Failure> {
+        let frame = Frame::of(self.database().context().id);
+        self.commit_until(frame.and_then(|frame| frame.deadline))
+            .await
+    }
+
+    /// The same for a call with a deadline, which bounds how long a lost answer is looked for.
+    pub(crate) async fn commit_until(&self, deadline: Option<Instant>) -> Result<(), Failure> {
         if self.is_root() {
-            let result = self.transaction.commit().await;
+            let result = self.transaction.commit(deadline).await;
             if result.is_err() {
                 // The first error is what matters; the session is given up either way.
                 let _ = self.transaction.roll_back().await;

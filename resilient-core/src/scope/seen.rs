@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{ledger::Stage, refusal, transaction::Transaction};
+use super::{
+    ledger::{CommitStep, Stage},
+    refusal,
+    transaction::Transaction,
+};
 use crate::{Fault, FaultKind, driver::Database, health::sessions::End};
 
 impl<D: Database> Transaction<D> {
@@ -53,7 +57,7 @@ impl<D: Database> End for Transaction<D> {
         self.ledger()
             .doom_root(refusal::expired(self.method, age, limit));
         // A COMMIT that is under way decides by itself.
-        if self.ledger().committing {
+        if self.ledger().commit == CommitStep::Sent {
             return;
         }
         // Between statements its locks are given up at once; a statement under way ends first.

@@ -12,13 +12,12 @@ use std::{
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::{
-    frame::Frame,
-    ledger::{Admission, Holder, Ledger, ScopeId, Stage},
+    ledger::{Admission, CommitStep, Holder, Ledger, ScopeId, Stage},
     refusal,
     turn::{Turn, limited, lost_on_the_way},
 };
 use crate::{
-    Effect, Fault, FaultKind, FaultSet, Outcome,
+    CommitToken, Effect, Fault, FaultKind, FaultSet,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     metrics::ConnectionMetrics,
@@ -72,6 +71,11 @@ impl<D: Database> Transaction<D> {
 
     pub(crate) fn database(&self) -> &Arc<D> {
         &self.db
+    }
+
+    /// From now on its commit is a verified one.
+    pub(crate) fn verify_by(&self, token: CommitToken) {
+        self.ledger().verify_by(token);
     }
 
     pub(crate) fn open_scope(&self, parent: ScopeId, holder: Holder) -> Result<ScopeId, Failure> {
@@ -165,7 +169,7 @@ impl<D: Database> Transaction<D> {
 
     /// The same for what ends a scope; `None` if a statement keeps it whose future is not polled
     /// any more.
-    async fn lock_in_time(self: &Arc<Self>) -> Option<Turn<D>> {
+    pub(super) async fn lock_in_time(self: &Arc<Self>) -> Option<Turn<D>> {
         let limit = self.db.context().limits().statement;
         tokio::time::timeout(limit, self.lock(ScopeId::ROOT))
             .await
@@ -221,70 +225,6 @@ impl<D: Database> Transaction<D> {
         self.turns.notify_waiters();
     }
 
-    /// Commits. On success the session goes back to the pool.
-    ///
-    /// # Errors
-    /// The failure's outcome says what is known: [`Outcome::RolledBack`], or
-    /// [`Outcome::Unknown`] where the answer to COMMIT did not come.
-    ///
-    /// # Cancel safety
-    /// Dropping the future before COMMIT is sent rolls back. After that the outcome is unknown
-    /// to everyone, and the session is discarded.
-    pub(crate) async fn commit(self: &Arc<Self>) -> Result<(), Failure> {
-        // It holds the session, and nobody would end it while this waits.
-        if self.ledger().streaming {
-            return Err(refusal::open_stream());
-        }
-        let Some(mut turn) = self.lock_in_time().await else {
-            self.drop_root();
-            let failure = refusal::never_freed(self.db.context().limits().statement);
-            return Err(failure.with_outcome(Outcome::RolledBack));
-        };
-        let due = {
-            let mut ledger = self.ledger();
-            if let Some(doom) = ledger.root_doom() {
-                return Err(swallowed(doom));
-            }
-            if ledger.undecided_below(ScopeId::ROOT) {
-                return Err(refusal::open_handle());
-            }
-            if ledger.stage != Stage::Open {
-                ledger.stage = Stage::Ended;
-                return Ok(());
-            }
-            // COMMIT itself releases every savepoint.
-            let mut due = ledger.take_due();
-            due.retain(|c| matches!(c, Control::RollbackTo(_)));
-            due
-        };
-        if !due.is_empty() {
-            turn.control(&due).await.map_err(Failure::database)?;
-        }
-        if !self.options.read_only {
-            Frame::stored();
-        }
-        self.ledger().committing = true;
-        let result = turn.control(&[Control::Commit]).await;
-        self.ledger().committing = false;
-        let Err(error) = result else {
-            self.ledger().stage = Stage::Ended;
-            self.metrics().committed.add(1);
-            self.finish(turn.take_session(), Disposal::Clean);
-            return Ok(());
-        };
-        if lost_on_the_way(&error.fault) {
-            self.metrics().commit_unknown.add(1);
-            let mut failure = Failure::database(error).with_outcome(Outcome::Unknown);
-            failure.inner.fault = failure.inner.fault.unanswered_commit();
-            return Err(failure);
-        }
-        // The session may be left in the middle of a question.
-        let trusted = !std::mem::replace(&mut self.ledger().untrusted, true);
-        let error = turn.explain(error).await;
-        self.ledger().untrusted = !trusted;
-        Err(Failure::database(error))
-    }
-
     /// Rolls back and gives the session up. Sends nothing where there is nothing to undo.
     ///
     /// # Errors
@@ -314,6 +254,7 @@ impl<D: Database> Transaction<D> {
             }
             ledger.stage = Stage::Ended;
             match ledger.root_doom() {
+                Some(_) if ledger.commit == CommitStep::Refused => Control::Rollback,
                 Some(doom) if may_have_ended(doom.fault()) => Control::Rollback,
                 _ => Control::RollbackChecked,
             }
@@ -361,7 +302,9 @@ impl<D: Database> Transaction<D> {
         {
             let mut ledger = self.ledger();
             match ledger.stage {
-                Stage::Open if ledger.committing => self.metrics().commit_unknown.add(1),
+                Stage::Open if ledger.commit == CommitStep::Sent => {
+                    self.metrics().commit_unknown.add(1);
+                }
                 Stage::Open => self.metrics().rolled_back.add(1),
                 _ => {}
             }

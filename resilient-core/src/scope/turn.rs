@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    ledger::{ScopeId, Stage},
+    ledger::{CommitStep, ScopeId, Stage},
     refusal::ended,
     transaction::Transaction,
 };
@@ -170,8 +170,12 @@ impl<D: Database> Turn<D> {
         self.on_wire = false;
         if let Err(error) = &result {
             transaction.fault(&error.fault);
-            let refused = steps == [Control::Commit] && !lost_on_the_way(&error.fault);
+            let ends = matches!(steps, [step] if step.is_commit());
+            let refused = ends && !lost_on_the_way(&error.fault);
             let mut ledger = transaction.ledger();
+            if refused {
+                ledger.commit = CommitStep::Refused;
+            }
             ledger.untrusted |= !refused;
             ledger.doom_root(Failure::database(error.clone()));
         }
@@ -183,6 +187,20 @@ impl<D: Database> Turn<D> {
         match self.session.as_mut().and_then(|slot| slot.as_mut()) {
             Some(session) => session.explain(error).await,
             None => error,
+        }
+    }
+
+    /// Whether it matters that the statement writes: [`writes`](Self::writes) is to be called
+    /// then.
+    pub fn watches_writes(&self) -> bool {
+        let marker = self.transaction.ledger().marker;
+        marker.is_some_and(|marker| !marker.wrote)
+    }
+
+    /// The statement may write.
+    pub fn writes(&self) {
+        if let Some(marker) = &mut self.transaction.ledger().marker {
+            marker.wrote = true;
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use resilient_core::{CallOptions, Effect, FaultKind, call::run};
+use resilient_core::{CallOptions, CommitMode, Effect, FaultKind, call::run, policy::Delay};
 
 use crate::fake::{Error, FakeDb};
 
@@ -102,4 +102,21 @@ async fn between_branches_of_one_scope() {
             .await
         },
     );
+}
+
+#[tokio::test]
+async fn while_it_is_asked_what_became_of_a_commit() {
+    let lost = Some((FaultKind::ConnectionLost, Effect::Connection));
+    for applied in [true, false] {
+        at_every_await(
+            |db| {
+                db.fail([None, None, lost, lost, lost]);
+                db.server.lock().unwrap().applied.push_back(applied);
+            },
+            |db| async move {
+                let verified = CallOptions::new().commit(CommitMode::Verified);
+                run(db.call(verified.delay(Delay::none())), || db.work()).await
+            },
+        );
+    }
 }

@@ -2,13 +2,14 @@
 //! poll or two, and fails where a test says so.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use resilient_core::{
-    CallOptions, DriverError, Effect, Failure, Fault, FaultKind, IsolationLevel,
+    CallOptions, CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
+    IsolationLevel,
     call::Call,
     driver::{Context, Control, Database, Disposal, Session},
     metrics,
@@ -26,6 +27,10 @@ pub struct Server {
     pub busy: i32,
     /// Answers to come: `None` is success; when empty, everything succeeds.
     pub faults: VecDeque<Option<Fault>>,
+    /// Whether the COMMITs to come whose answer is lost are carried out all the same.
+    pub applied: VecDeque<bool>,
+    /// The markers and fences that are stored, and whether each is a fence.
+    pub markers: BTreeMap<CommitToken, bool>,
 }
 
 #[derive(Debug)]
@@ -67,6 +72,9 @@ impl FakeDb {
             return Ok(());
         };
         let mut turn = scope.turn(false).await?;
+        if turn.watches_writes() {
+            turn.writes();
+        }
         match turn.session()?.exchange("work").await {
             Ok(()) => {
                 turn.succeeded();
@@ -77,6 +85,16 @@ impl FakeDb {
                 Err(Failure::database(error).into())
             }
         }
+    }
+
+    /// The same for one that only reads.
+    pub async fn read(&self) -> Result<(), Error> {
+        if let Place::Scope(scope) = current(self) {
+            let mut turn = scope.turn(false).await?;
+            turn.session()?.exchange("read").await.unwrap();
+            turn.succeeded();
+        }
+        Ok(())
     }
 
     pub fn log(&self) -> Vec<String> {
@@ -97,8 +115,40 @@ impl Database for FakeDb {
         })
     }
 
+    async fn fence(&self, token: CommitToken) -> Result<CommitStatus, DriverError> {
+        let mut session = Returned(Some(self.acquire().await?));
+        let answer = match &mut session.0 {
+            Some(session) => session.exchange("fence").await,
+            None => Ok(()),
+        };
+        let stored = match &answer {
+            Ok(()) => true,
+            // One whose answer is lost is stored all the same.
+            Err(error) => error.fault.kind() == FaultKind::ConnectionLost,
+        };
+        let mut server = self.server.lock().unwrap();
+        let fenced = stored.then(|| *server.markers.entry(token).or_insert(true));
+        drop(server);
+        answer?;
+        Ok(match fenced {
+            Some(false) => CommitStatus::Committed,
+            _ => CommitStatus::NotCommitted,
+        })
+    }
+
     fn context(&self) -> &Context {
         &self.context
+    }
+}
+
+/// A session that goes back when dropped.
+struct Returned(Option<FakeSession>);
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            session.dispose(Disposal::Clean);
+        }
     }
 }
 
@@ -133,13 +183,28 @@ impl Session for FakeSession {
                 Control::Release(n) => format!("release {n}"),
                 Control::RollbackTo(n) => format!("rollback to {n}"),
                 Control::Commit => "commit".to_owned(),
+                Control::CommitVerified(_) => "marker, commit".to_owned(),
                 Control::Rollback | Control::RollbackChecked => "rollback".to_owned(),
             };
             let begin = matches!(step, Control::Begin(_));
             assert!(!(begin && self.open), "BEGIN inside a transaction");
-            self.exchange(&text).await?;
+            let answer = self.exchange(&text).await;
+            if let Control::CommitVerified(token) = step {
+                let mut server = self.server.lock().unwrap();
+                let applied = match &answer {
+                    Ok(()) => true,
+                    Err(_) => server.applied.pop_front().unwrap_or(false),
+                };
+                if applied {
+                    server.markers.insert(*token, false);
+                }
+            }
+            answer?;
             self.open = match step {
-                Control::Commit | Control::Rollback | Control::RollbackChecked => false,
+                Control::Commit
+                | Control::CommitVerified(_)
+                | Control::Rollback
+                | Control::RollbackChecked => false,
                 _ => self.open || begin,
             };
         }

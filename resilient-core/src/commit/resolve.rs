@@ -1,0 +1,144 @@
+//! Asking a database, until it answers, what became of a transaction.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{CommitStatus, CommitToken};
+use crate::{
+    Effect, Fault, FaultKind, Outcome,
+    driver::Database,
+    failure::{DriverError, Failure},
+    metrics::ConnectionMetrics,
+    policy::{Delay, DelaySequence, Jitter},
+};
+
+/// The least time that is taken to ask, however little the call has left: one question is cheap
+/// beside an unknown outcome.
+const LEAST: Duration = Duration::from_secs(2);
+
+/// Between questions: a server that comes back does so within seconds, and the fence is one row.
+const DELAY: Delay = Delay::exponential(
+    Duration::from_millis(10),
+    Duration::from_millis(500),
+    Jitter::Equal,
+);
+
+/// Until when to ask, for a call with this deadline.
+pub(crate) fn until<D: Database>(db: &D, deadline: Option<Instant>) -> Instant {
+    let context = db.context();
+    let now = context.clock.now();
+    let far = now + Duration::from_hours(1);
+    let patience = now.checked_add(context.verify.patience).unwrap_or(far);
+    deadline.unwrap_or(patience).max(now + LEAST)
+}
+
+/// Finds out what became of the transaction that a token was made for, and makes sure that it
+/// stays so. Asks again while the database is away, until `until`.
+///
+/// # Errors
+/// The last failure, when the database did not come back in time, or at once when it answers with
+/// one that asking again does not heal: the outcome is still unknown then. Also when the token is
+/// too old for its marker to be there for certain.
+///
+/// # Cancel safety
+/// Dropping the future leaves the question open; it can be asked again.
+pub async fn resolve<D: Database>(
+    db: &Arc<D>,
+    token: CommitToken,
+    until: Instant,
+) -> Result<CommitStatus, DriverError> {
+    let context = db.context();
+    if !context.verify.can_tell(token.age_ms()) {
+        return Err(too_old());
+    }
+    let mut delays = DelaySequence::new(DELAY);
+    loop {
+        let left = until.saturating_duration_since(context.clock.now());
+        let limit = left.max(LEAST).min(context.limits.control);
+        // In real time: see `limited` of the scopes.
+        let error = match tokio::time::timeout(limit, db.fence(token)).await {
+            Ok(Ok(status)) => return Ok(status),
+            Ok(Err(error)) => error,
+            Err(_) => Fault::new(FaultKind::ConnectionLost, Effect::Connection).into(),
+        };
+        if !heals(&error.fault) {
+            return Err(error);
+        }
+        let delay = delays
+            .next(FaultKind::ServerUnavailable, context.random.as_ref())
+            .unwrap_or(LEAST);
+        if context.clock.now() + delay >= until {
+            return Err(error);
+        }
+        context.clock.sleep(delay).await;
+    }
+}
+
+/// Whether asking again can help. A fence whose own COMMIT was not answered can be repeated: its
+/// row says that it is a fence.
+fn heals(fault: &Fault) -> bool {
+    fault.is_transient()
+        || fault.kind() == FaultKind::CommitUnknown
+        || matches!(fault.effect(), Effect::Connection | Effect::Unknown)
+}
+
+fn too_old() -> DriverError {
+    let fault = Fault::new(FaultKind::Other, Effect::Statement);
+    DriverError::from(fault).with_advice(
+        "the token is older than half of the markers' retention, so that its marker may be gone: \
+         what became of the transaction cannot be told any more",
+    )
+}
+
+/// A COMMIT whose answer is lost, until it is known what became of it. One that is never
+/// answered, as its call was dropped, counts as unknown.
+pub(crate) struct Question<'a> {
+    metrics: &'a ConnectionMetrics,
+    answered: bool,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn new(metrics: &'a ConnectionMetrics) -> Self {
+        Self {
+            metrics,
+            answered: false,
+        }
+    }
+
+    /// The answer, as the end of an attempt.
+    pub(crate) fn answered(
+        mut self,
+        lost: DriverError,
+        token: CommitToken,
+        answer: Result<CommitStatus, DriverError>,
+    ) -> Result<(), Failure> {
+        self.answered = true;
+        match answer {
+            Ok(CommitStatus::Committed) => {
+                self.metrics.committed.add(1);
+                self.metrics.resolved_committed.add(1);
+                Ok(())
+            }
+            Ok(CommitStatus::NotCommitted) => {
+                self.metrics.rolled_back.add(1);
+                self.metrics.resolved_rolled_back.add(1);
+                Err(Failure::database(lost).with_outcome(Outcome::RolledBack))
+            }
+            Err(unanswered) => {
+                self.metrics.commit_unknown.add(1);
+                let failure = Failure::commit_unknown(lost).with_commit_token(token);
+                Err(failure.with_unanswered(unanswered))
+            }
+        }
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.metrics.commit_unknown.add(1);
+        }
+    }
+}

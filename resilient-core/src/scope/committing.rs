@@ -1,0 +1,137 @@
+//! COMMIT, and what its answer means, or the want of one.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    Frame, ScopeId,
+    ledger::{CommitStep, Ledger, Marker, Stage},
+    refusal,
+    transaction::{Transaction, swallowed},
+    turn::{Turn, lost_on_the_way},
+};
+use crate::{
+    CommitToken, Outcome,
+    commit::{Question, resolve, until},
+    driver::{Control, Database, Disposal},
+    failure::{DriverError, Failure},
+};
+
+impl<D: Database> Transaction<D> {
+    /// Commits, and finds out whether that worked if the commit is a verified one and its answer
+    /// is lost: until `deadline`, if there is one. On success the session goes back to the pool.
+    ///
+    /// # Errors
+    /// The failure's outcome says what is known: [`Outcome::RolledBack`], or
+    /// [`Outcome::Unknown`] where the answer to COMMIT did not come.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before COMMIT is sent rolls back. After that the outcome is unknown
+    /// to everyone, and the session is discarded.
+    pub(crate) async fn commit(self: &Arc<Self>, deadline: Option<Instant>) -> Result<(), Failure> {
+        // It holds the session, and nobody would end it while this waits.
+        if self.ledger().streaming {
+            return Err(refusal::open_stream());
+        }
+        let Some(mut turn) = self.lock_in_time().await else {
+            self.drop_root();
+            let failure = refusal::never_freed(self.db.context().limits().statement);
+            return Err(failure.with_outcome(Outcome::RolledBack));
+        };
+        let due = {
+            let mut ledger = self.ledger();
+            if let Some(doom) = ledger.root_doom() {
+                return Err(swallowed(doom));
+            }
+            if ledger.undecided_below(ScopeId::ROOT) {
+                return Err(refusal::open_handle());
+            }
+            if ledger.stage != Stage::Open {
+                ledger.stage = Stage::Ended;
+                return Ok(());
+            }
+            // COMMIT itself releases every savepoint.
+            let mut due = ledger.take_due();
+            due.retain(|c| matches!(c, Control::RollbackTo(_)));
+            due
+        };
+        if !due.is_empty() {
+            turn.control(&due).await.map_err(Failure::database)?;
+        }
+        if !self.options.read_only {
+            Frame::stored();
+        }
+        let step = self.commit_step(&mut self.ledger());
+        let result = turn.control(&[step]).await;
+        {
+            let mut ledger = self.ledger();
+            if ledger.commit == CommitStep::Sent {
+                ledger.commit = CommitStep::NotSent;
+            }
+        }
+        let Err(error) = result else {
+            self.ledger().stage = Stage::Ended;
+            self.metrics().committed.add(1);
+            if step != Control::Commit {
+                self.metrics().verified.add(1);
+            }
+            self.finish(turn.take_session(), Disposal::Clean);
+            return Ok(());
+        };
+        if lost_on_the_way(&error.fault) {
+            return self.unanswered(turn, step, error, deadline).await;
+        }
+        // The session may be left in the middle of a question.
+        let trusted = !std::mem::replace(&mut self.ledger().untrusted, true);
+        let error = turn.explain(error).await;
+        self.ledger().untrusted = !trusted;
+        Err(Failure::database(error))
+    }
+
+    /// The COMMIT that suits the transaction, about to be sent.
+    fn commit_step(&self, ledger: &mut Ledger) -> Control {
+        ledger.commit = CommitStep::Sent;
+        match ledger.marker {
+            Some(Marker { token, wrote: true }) if !self.options.read_only => {
+                Control::CommitVerified(token)
+            }
+            _ => Control::Commit,
+        }
+    }
+
+    /// No answer to COMMIT has come.
+    async fn unanswered(
+        self: &Arc<Self>,
+        mut turn: Turn<D>,
+        step: Control,
+        lost: DriverError,
+        deadline: Option<Instant>,
+    ) -> Result<(), Failure> {
+        // Its end may be what the fence will wait for.
+        self.ledger().stage = Stage::Ended;
+        self.finish(turn.take_session(), Disposal::Discard);
+        drop(turn);
+        let Some(Marker { token, .. }) = self.ledger().marker else {
+            self.metrics().commit_unknown.add(1);
+            return Err(Failure::commit_unknown(lost));
+        };
+        if step == Control::Commit {
+            // Nothing was written that could be stored.
+            self.metrics().rolled_back.add(1);
+            return Err(Failure::database(lost));
+        }
+        self.find_out(token, lost, deadline).await
+    }
+
+    /// Asks the database what became of the commit.
+    async fn find_out(
+        &self,
+        token: CommitToken,
+        lost: DriverError,
+        deadline: Option<Instant>,
+    ) -> Result<(), Failure> {
+        let question = Question::new(self.metrics());
+        let until = until(&*self.db, deadline);
+        let answer = resolve(&self.db, token, until).await;
+        question.answered(lost, token, answer)
+    }
+}
