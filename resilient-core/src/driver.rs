@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{
     Failure, IsolationLevel,
-    commit::{CommitStatus, CommitToken, VerifySettings},
+    commit::{CommitStatus, CommitToken, Tidied, VerifySettings},
     config::Config,
     failure::DriverError,
     health::{Vitals, VitalsConfig, deadlocks::DeadlockBook, sessions::SessionRegistry},
@@ -161,6 +161,10 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
         }
     }
 
+    /// Deletes markers that are older than their retention, in the background and without being
+    /// in anybody's way. Called after verified commits, at most once a minute.
+    fn tidy(self: &Arc<Self>) {}
+
     /// What calls on this database share.
     fn context(&self) -> &Context;
 }
@@ -177,6 +181,7 @@ pub struct Context {
     pub(crate) policy: RetryPolicy,
     pub(crate) locking: Locking,
     pub(crate) verify: VerifySettings,
+    pub(crate) tidied: Tidied,
     pub(crate) budget: Budget,
     pub(crate) limits: WireLimits,
     pub(crate) config: Arc<Config>,
@@ -228,6 +233,7 @@ impl Context {
             policy: RetryPolicy::new(),
             locking: Locking::default(),
             verify: VerifySettings::default(),
+            tidied: Tidied::default(),
             budget: Budget::default(),
             limits: WireLimits::default(),
             config: Arc::default(),

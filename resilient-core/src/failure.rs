@@ -184,6 +184,12 @@ impl Failure {
         failure
     }
 
+    /// A COMMIT whose answer was lost, and which is not stored for certain.
+    pub(crate) fn not_committed(mut error: DriverError) -> Self {
+        error.fault = error.fault.answered_commit();
+        Self::database(error)
+    }
+
     pub(crate) fn with_commit_token(mut self, token: CommitToken) -> Self {
         self.inner.commit_token = Some(token);
         self

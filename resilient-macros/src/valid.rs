@@ -198,7 +198,8 @@ fn check_pairs(ctxt: &Ctxt, own: &Options, all: &Options) {
     }
 }
 
-/// `isolation` and `read_only` belong to a transaction that this call begins.
+/// `isolation` and `read_only` belong to a transaction that this call begins, a verified commit to
+/// one that it is in.
 fn check_propagation(ctxt: &Ctxt, own: &Options, all: &Options) {
     let Some(propagation) = &all.propagation else {
         return;
@@ -221,6 +222,12 @@ fn check_propagation(ctxt: &Ctxt, own: &Options, all: &Options) {
         && (changed || own.isolation.is_some())
     {
         report("isolation", later(isolation, propagation));
+    }
+    if let Some(commit) = all.commit.as_ref().filter(|c| c.value == "verified")
+        && matches!(propagation.value, "not_supported" | "never")
+        && (changed || own.commit.is_some())
+    {
+        report("commit", later(commit, propagation));
     }
     if let Some(read_only) = all.read_only.as_ref().filter(|flag| flag.value)
         && (changed || own.read_only.is_some())

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
     Config,
+    commit::VerifySettings,
     driver::{Context, Locking, WireLimits},
     health::{
         HealthSettings, VitalsConfig,
@@ -18,6 +19,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseConnectionTy
 
 use crate::{
     ResilientConnection, Result,
+    commit::MarkerTable,
     configured::{self, Hooks},
     connection::{default_isolation, system},
     health::PoolHealth,
@@ -48,6 +50,8 @@ pub struct Builder {
     pub(crate) limit_configured: bool,
     pub(crate) config: Option<Arc<Config>>,
     locking: Locking,
+    pub(crate) verify: VerifySettings,
+    pub(crate) markers: MarkerTable,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     pub(crate) health: HealthSettings,
@@ -279,7 +283,8 @@ impl Builder {
             .with_policy(self.policy)
             .with_budget(Budget::new(self.budget))
             .with_limits(self.limits)
-            .with_locking(self.locking);
+            .with_locking(self.locking)
+            .with_verify(self.verify);
         if let Some(identity) = identity(&connection) {
             context = context.with_identity(identity);
         }
@@ -293,7 +298,7 @@ impl Builder {
             context = context.with_random(random);
         }
         context = context.with_vitals(self.vitals);
-        ResilientConnection::from_parts(connection, context, Arc::new(health))
+        ResilientConnection::from_parts(connection, context, Arc::new(health), self.markers)
     }
 }
 

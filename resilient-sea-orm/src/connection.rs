@@ -7,7 +7,10 @@ use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
 };
 
-use crate::{Builder, Result, Target, constraints::Schema, health::PoolHealth, pool::Pool};
+use crate::{
+    Builder, Result, Target, commit::MarkerTable, constraints::Schema, health::PoolHealth,
+    pool::Pool,
+};
 
 /// A database connection whose statements find their transaction by themselves.
 ///
@@ -58,6 +61,7 @@ impl ResilientConnection {
         connection: DatabaseConnection,
         context: Context,
         health: Arc<PoolHealth>,
+        markers: MarkerTable,
     ) -> Self {
         Self {
             pool: Arc::new(Pool {
@@ -65,6 +69,7 @@ impl ResilientConnection {
                 connection,
                 context,
                 health,
+                markers: Arc::new(markers),
             }),
         }
     }

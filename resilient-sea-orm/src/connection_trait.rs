@@ -114,6 +114,9 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
         return Err(misuse(refusal));
     }
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
+    if turn.watches_writes() && !keywords::only_reads(request.text()) {
+        turn.writes();
+    }
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     let measured = Measured::start(scope.database());

@@ -5,6 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 use resilient_core::driver::{BeginOptions, Control, Locking};
 use sea_orm::DbBackend;
 
+use crate::commit::MarkerTable;
+
 /// What a session has to undo at the end of a transaction that began with these options.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Restore {
@@ -13,7 +15,12 @@ pub(crate) struct Restore {
 }
 
 /// The text of `steps`, separated by semicolons.
-pub(crate) fn sql(steps: &[Control], backend: DbBackend, restore: &mut Restore) -> String {
+pub(crate) fn sql(
+    steps: &[Control],
+    backend: DbBackend,
+    markers: &MarkerTable,
+    restore: &mut Restore,
+) -> String {
     let mut text = String::new();
     for step in steps {
         if !text.is_empty() {
@@ -30,6 +37,9 @@ pub(crate) fn sql(steps: &[Control], backend: DbBackend, restore: &mut Restore) 
                 format_args!("ROLLBACK TO SAVEPOINT resilient_{n};RELEASE SAVEPOINT resilient_{n}"),
             ),
             Control::Commit => end(&mut text, "COMMIT", true, backend, restore),
+            Control::CommitVerified(token) => {
+                marked_commit(&mut text, &markers.mark(*token, backend), backend, restore);
+            }
             Control::Rollback => end(&mut text, "ROLLBACK", false, backend, restore),
             Control::RollbackChecked => end(&mut text, "ROLLBACK", true, backend, restore),
         }
@@ -117,6 +127,19 @@ fn mariadb_limit(text: &mut String, left: Duration) {
 /// of the transaction then finds the savepoint gone (error 1305) and goes no further.
 const GUARD: &str = "resilient_0";
 
+/// The marker goes after MySQL's guard: in a transaction that had ended before, it would be
+/// stored by itself. On PostgreSQL it also keeps an aborted transaction from its COMMIT.
+fn marked_commit(text: &mut String, mark: &str, backend: DbBackend, restore: &mut Restore) {
+    if backend == DbBackend::Postgres {
+        push(text, format_args!("{mark};COMMIT"));
+        return;
+    }
+    let mut commit = String::new();
+    end(&mut commit, "COMMIT", true, backend, restore);
+    let before = commit.len() - "COMMIT".len();
+    push(text, format_args!("{}{mark};COMMIT", &commit[..before]));
+}
+
 fn end(text: &mut String, word: &str, checked: bool, backend: DbBackend, restore: &mut Restore) {
     if restore.query_only {
         // Before the end, as what follows an error is not executed, and a rollback without a
@@ -145,7 +168,12 @@ mod tests {
     use resilient_core::IsolationLevel;
 
     fn text(steps: &[Control], backend: DbBackend) -> String {
-        sql(steps, backend, &mut Restore::default())
+        sql(
+            steps,
+            backend,
+            &MarkerTable::default(),
+            &mut Restore::default(),
+        )
     }
 
     #[test]

@@ -130,6 +130,10 @@ impl Error {
         ended.or_else(|| self.0.failure.rollback_error())
     }
 
+    pub(crate) fn failure(&self) -> &Failure {
+        &self.0.failure
+    }
+
     /// SeaORM's error underneath, if there is one.
     pub fn db_err(&self) -> Option<&DbErr> {
         self.0.failure.source()?.downcast_ref()
@@ -215,7 +219,7 @@ impl From<Error> for DbErr {
     /// so that converting it back loses nothing.
     fn from(error: Error) -> Self {
         let plain = *error.reason() == Reason::Database
-            && error.0.failure.outcome() == Outcome::RolledBack
+            && error.0.failure.outcome() == alone(error.fault())
             && error.0.failure.attempts() == 1;
         match error.db_err() {
             Some(source) if plain => source.clone(),

@@ -8,7 +8,7 @@ use resilient_core::{
 };
 use sea_orm::DbBackend;
 
-use crate::{control::Restore, session::sqlx_control};
+use crate::{commit::MarkerTable, control::Restore, session::sqlx_control};
 
 /// How long a rollback in the background may take before the connection is closed instead.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
@@ -34,7 +34,8 @@ pub(crate) fn dispose<DB: Engine>(
             let rolled_back = async {
                 let steps = [Control::Rollback];
                 let backend = DB::BACKEND;
-                sqlx_control::<DB>(&mut conn, &steps, backend, &mut restore).await
+                let markers = MarkerTable::default();
+                sqlx_control::<DB>(&mut conn, &steps, backend, &markers, &mut restore).await
             };
             match tokio::time::timeout(CLEAN_UP_LIMIT, rolled_back).await {
                 Ok(Ok(())) => {}

@@ -13,6 +13,7 @@
 //! | `macros` (default) | the attribute and the derives |
 //! | `mock` | wraps `MockDatabase` connections in unit tests |
 //! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
+//! | `migration` | the table of verified commits as a migration of `sea-orm-migration` |
 //! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
 
 // Without an engine there are mocks alone, and what serves engines is not used.
@@ -28,6 +29,7 @@
 
 mod advice;
 mod builder;
+pub mod commit;
 mod compat;
 mod configured;
 mod connection;
@@ -60,6 +62,7 @@ mod vitals;
 pub mod __private;
 
 pub use builder::{Builder, Target};
+pub use commit::{CommitMode, CommitStatus, CommitToken};
 pub use connection::ResilientConnection;
 pub use error::{Error, Result};
 pub use extract::{classify, violation};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use resilient_core::{
-    DriverError, Effect, Failure, Fault, FaultKind,
+    CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
     health::Lease,
     scope::holder,
@@ -13,6 +13,7 @@ use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
 
 use crate::{
     Error, advice,
+    commit::MarkerTable,
     constraints::Schema,
     extract,
     health::PoolHealth,
@@ -26,6 +27,7 @@ pub struct Pool {
     pub(crate) context: Context,
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
+    pub(crate) markers: Arc<MarkerTable>,
 }
 
 impl Database for Pool {
@@ -39,6 +41,16 @@ impl Database for Pool {
 
     async fn acquire(&self) -> Result<Session, DriverError> {
         self.acquire_for(holder(self)).await
+    }
+
+    #[cfg(feature = "sqlx-dep")]
+    async fn fence(&self, token: CommitToken) -> Result<CommitStatus, DriverError> {
+        crate::commit::fence(self, token).await
+    }
+
+    #[cfg(feature = "sqlx-dep")]
+    fn tidy(self: &Arc<Self>) {
+        crate::commit::tidy(self);
     }
 
     fn context(&self) -> &Context {
@@ -57,13 +69,36 @@ impl Pool {
         match self.wire(method).await {
             Ok((wire, lease)) => {
                 waiting.got(clock.now());
-                Ok(Session::new(wire, lease, &self.schema))
+                Ok(Session::new(wire, lease, &self.schema, &self.markers))
             }
             Err(error) => {
                 waiting.failed();
                 Err(error)
             }
         }
+    }
+
+    /// A connection that is idle now, without waiting for one.
+    #[cfg(feature = "sqlx-dep")]
+    pub(crate) fn idle_session(&self) -> Option<Session> {
+        let wire = match &self.connection.inner {
+            #[cfg(feature = "sqlx-postgres")]
+            DatabaseConnectionType::SqlxPostgresPoolConnection(_) => Wire::Postgres(
+                self.connection
+                    .get_postgres_connection_pool()
+                    .try_acquire()?,
+            ),
+            #[cfg(feature = "sqlx-mysql")]
+            DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+                Wire::MySql(self.connection.get_mysql_connection_pool().try_acquire()?)
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+                Wire::Sqlite(self.connection.get_sqlite_connection_pool().try_acquire()?)
+            }
+            _ => return None,
+        };
+        Some(Session::new(wire, None, &self.schema, &self.markers))
     }
 
     #[cfg_attr(not(feature = "sqlx-dep"), allow(clippy::unused_async))]

@@ -19,7 +19,7 @@ use sea_orm::{
 
 #[cfg(feature = "sqlx-dep")]
 use crate::giveback::dispose;
-use crate::{constraints::Schema, control::Restore};
+use crate::{commit::MarkerTable, constraints::Schema, control::Restore};
 
 /// What a statement asks for.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +71,7 @@ pub struct Session {
     pub(crate) wire: Wire,
     restore: Restore,
     pub(crate) schema: Arc<Schema>,
+    markers: Arc<MarkerTable>,
     /// The transaction has changed the schema, which others do not see before it commits.
     pub(crate) changed_schema: bool,
     /// Last, so that the connection is on its way back when it counts as given back.
@@ -93,12 +94,18 @@ pub(crate) enum Wire {
 }
 
 impl Session {
-    pub(crate) fn new(wire: Wire, lease: Option<Lease>, schema: &Arc<Schema>) -> Self {
+    pub(crate) fn new(
+        wire: Wire,
+        lease: Option<Lease>,
+        schema: &Arc<Schema>,
+        markers: &Arc<MarkerTable>,
+    ) -> Self {
         Self {
             wire,
             lease,
             restore: Restore::default(),
             schema: Arc::clone(schema),
+            markers: Arc::clone(markers),
             changed_schema: false,
         }
     }
@@ -132,6 +139,33 @@ impl Session {
             }
         }
         result
+    }
+
+    /// The number in the last row that a text of statements gives, without preparing any of them.
+    #[cfg(feature = "sqlx-dep")]
+    pub(crate) async fn last_number(&mut self, sql: String) -> Result<Option<i64>, DbErr> {
+        macro_rules! number {
+            ($conn:expr) => {{
+                use sqlx::{Executor, Row};
+                let rows = $conn
+                    .fetch_all(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
+                    .await;
+                let number = rows.and_then(|rows| match rows.last() {
+                    Some(row) => row.try_get(0).map(Some),
+                    None => Ok(None),
+                });
+                number.map_err(query_err)
+            }};
+        }
+        match &mut self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => number!(conn),
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => number!(conn),
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => number!(conn),
+            Wire::SeaOrm { .. } => Ok(None),
+        }
     }
 
     async fn pass(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
@@ -253,30 +287,41 @@ pub(crate) async fn sqlx_control<DB: sqlx::Database>(
     conn: &mut DB::Connection,
     steps: &[Control],
     backend: DbBackend,
+    markers: &MarkerTable,
     restore: &mut Restore,
 ) -> Result<(), DriverError>
 where
     for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
 {
     use sqlx::Executor;
-    let text = crate::control::sql(steps, backend, restore);
+    let text = crate::control::sql(steps, backend, markers, restore);
     let result = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await;
     result.map(drop).map_err(|error| {
-        let ends = matches!(steps, [Control::Commit | Control::RollbackChecked]);
+        let commit = matches!(steps, [step] if step.is_commit());
+        let ends = commit || steps == [Control::RollbackChecked];
         if ends && backend == DbBackend::MySql && guard_is_gone(&error) {
-            let unknown = Fault::new(FaultKind::CommitUnknown, Effect::Unknown);
+            let unknown = Fault::new(FaultKind::CommitUnknown, Effect::Transaction);
             return DriverError::new(unknown, query_err(error)).with_advice(
                 "the transaction had ended before: a statement in it, a stored routine perhaps, \
                  committed it or swallowed an error that rolled it back",
             );
         }
-        let phase = if steps == [Control::Commit] {
+        let phase = if commit {
             resilient_core::classify::Phase::Commit
         } else {
             resilient_core::classify::Phase::Statement
         };
         let fault = crate::extract::sqlx_fault(&error, phase, None);
-        DriverError::new(fault, query_err(error))
+        let marked = matches!(steps, [Control::CommitVerified(_)]);
+        let (fault, advice) = match marked {
+            true => markers.judge(fault),
+            false => (fault, None),
+        };
+        let error = DriverError::new(fault, query_err(error));
+        match advice {
+            Some(advice) => error.with_advice(advice),
+            None => error,
+        }
     })
 }
 
@@ -299,6 +344,7 @@ async fn sea_orm_control(
     db: &DatabaseConnection,
     transaction: &mut Option<DatabaseTransaction>,
     steps: &[Control],
+    markers: &MarkerTable,
     restore: &mut Restore,
 ) -> Result<(), DbErr> {
     for step in steps {
@@ -311,8 +357,13 @@ async fn sea_orm_control(
                 };
                 *transaction = Some(db.begin_with_options(options).await?);
             }
-            Control::Commit => {
+            Control::Commit | Control::CommitVerified(_) => {
                 if let Some(transaction) = transaction.take() {
+                    if let (Control::CommitVerified(token), false) = (step, db.is_mock_connection())
+                    {
+                        let sql = markers.mark(*token, db.get_database_backend());
+                        transaction.execute_unprepared(&sql).await?;
+                    }
                     transaction.commit().await?;
                 }
             }
@@ -323,8 +374,8 @@ async fn sea_orm_control(
             }
             savepoint => {
                 if let (Some(transaction), false) = (&transaction, db.is_mock_connection()) {
-                    let sql =
-                        crate::control::sql(&[*savepoint], db.get_database_backend(), restore);
+                    let backend = db.get_database_backend();
+                    let sql = crate::control::sql(&[*savepoint], backend, markers, restore);
                     transaction.execute_unprepared(&sql).await?;
                 }
             }
@@ -335,23 +386,26 @@ async fn sea_orm_control(
 
 impl Session {
     async fn send_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
-        let restore = &mut self.restore;
+        let (restore, markers) = (&mut self.restore, &*self.markers);
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => {
-                sqlx_control::<sqlx::Postgres>(conn, steps, DbBackend::Postgres, restore).await
+                sqlx_control::<sqlx::Postgres>(conn, steps, DbBackend::Postgres, markers, restore)
+                    .await
             }
             #[cfg(feature = "sqlx-mysql")]
             Wire::MySql(conn) => {
-                sqlx_control::<sqlx::MySql>(conn, steps, DbBackend::MySql, restore).await
+                sqlx_control::<sqlx::MySql>(conn, steps, DbBackend::MySql, markers, restore).await
             }
             #[cfg(feature = "sqlx-sqlite")]
             Wire::Sqlite(conn) => {
-                sqlx_control::<sqlx::Sqlite>(conn, steps, DbBackend::Sqlite, restore).await
+                sqlx_control::<sqlx::Sqlite>(conn, steps, DbBackend::Sqlite, markers, restore).await
             }
-            Wire::SeaOrm { db, transaction } => sea_orm_control(db, transaction, steps, restore)
-                .await
-                .map_err(|error| crate::pool::driver_error(&error)),
+            Wire::SeaOrm { db, transaction } => {
+                sea_orm_control(db, transaction, steps, markers, restore)
+                    .await
+                    .map_err(|error| crate::pool::driver_error(&error))
+            }
         }
     }
 }
@@ -360,7 +414,7 @@ impl resilient_core::driver::Session for Session {
     async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
         self.send_control(steps).await?;
         // Until now, others have read the schema as it was before.
-        if self.changed_schema && matches!(steps, [.., Control::Commit]) {
+        if self.changed_schema && steps.iter().any(Control::is_commit) {
             self.schema.forget();
         }
         Ok(())

@@ -54,6 +54,9 @@ async fn in_scope(
         return Err(misuse(refusal));
     }
     let mut turn = scope.turn(true).await.map_err(Error::from)?;
+    if turn.watches_writes() && !keywords::only_reads(&statement.sql) {
+        turn.writes();
+    }
     let limit = turn.limit();
     let database = Arc::clone(scope.database());
     let rows = async_stream::stream! {

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use resilient_core::{
-    CallOptions, FaultSet, Propagation,
+    CallOptions, CommitMode, FaultSet, Propagation,
     call::{self, Call},
     metrics,
     policy::{Delay, RetryPolicy},
@@ -89,6 +89,13 @@ impl TransactOptions {
     #[must_use]
     pub const fn backoff(mut self, delay: Delay) -> Self {
         self.call = self.call.delay(delay);
+        self
+    }
+
+    /// What happens when the answer to COMMIT is lost; the connection's choice if unset.
+    #[must_use]
+    pub const fn commit(mut self, commit: CommitMode) -> Self {
+        self.call = self.call.commit(commit);
         self
     }
 

@@ -37,6 +37,7 @@ mod swallowed;
 mod swallowed_nested;
 mod table_health;
 mod time_limits;
+mod verified;
 mod verify;
 mod violations_hard;
 mod watch;

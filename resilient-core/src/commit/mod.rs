@@ -11,10 +11,15 @@
 mod resolve;
 mod token;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use serde::Serialize;
 use strum::{Display, EnumString};
+
+use crate::health::unix_ms;
 
 pub use resolve::resolve;
 pub(crate) use resolve::{Question, until};
@@ -66,6 +71,20 @@ impl Default for VerifySettings {
             patience: Duration::from_mins(1),
             retention: Duration::from_hours(24),
         }
+    }
+}
+
+/// When old markers were last seen to.
+#[derive(Debug, Default)]
+pub(crate) struct Tidied(AtomicU64);
+
+impl Tidied {
+    /// Whether it is time again, and this caller's turn.
+    pub(crate) fn due(&self) -> bool {
+        const EVERY_MS: u64 = 60_000;
+        let (last, now) = (self.0.load(Relaxed), unix_ms());
+        let due = now >= last.saturating_add(EVERY_MS);
+        due && self.0.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
     }
 }
 

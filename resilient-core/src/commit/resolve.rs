@@ -7,7 +7,7 @@ use std::{
 
 use super::{CommitStatus, CommitToken};
 use crate::{
-    Effect, Fault, FaultKind, Outcome,
+    Effect, Fault, FaultKind,
     driver::Database,
     failure::{DriverError, Failure},
     metrics::ConnectionMetrics,
@@ -124,7 +124,7 @@ impl<'a> Question<'a> {
             Ok(CommitStatus::NotCommitted) => {
                 self.metrics.rolled_back.add(1);
                 self.metrics.resolved_rolled_back.add(1);
-                Err(Failure::database(lost).with_outcome(Outcome::RolledBack))
+                Err(Failure::not_committed(lost))
             }
             Err(unanswered) => {
                 self.metrics.commit_unknown.add(1);

@@ -65,6 +65,16 @@ impl Fault {
         self
     }
 
+    /// The same fault, once it is known that the COMMIT it came in answer to is not stored: the
+    /// session is all that was lost.
+    pub(crate) fn answered_commit(mut self) -> Self {
+        if self.kind == FaultKind::CommitUnknown {
+            self.kind = FaultKind::ConnectionLost;
+            self.effect = Effect::Connection;
+        }
+        self
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> FaultKind {
         self.kind

@@ -10,7 +10,7 @@ use super::{
     turn::{Turn, lost_on_the_way},
 };
 use crate::{
-    CommitToken, Outcome,
+    CommitToken, Effect, Outcome,
     commit::{Question, resolve, until},
     driver::{Control, Database, Disposal},
     failure::{DriverError, Failure},
@@ -75,6 +75,9 @@ impl<D: Database> Transaction<D> {
                 self.metrics().verified.add(1);
             }
             self.finish(turn.take_session(), Disposal::Clean);
+            if step != Control::Commit && self.db.context().tidied.due() {
+                self.db.tidy();
+            }
             return Ok(());
         };
         if lost_on_the_way(&error.fault) {
@@ -110,14 +113,18 @@ impl<D: Database> Transaction<D> {
         self.ledger().stage = Stage::Ended;
         self.finish(turn.take_session(), Disposal::Discard);
         drop(turn);
-        let Some(Marker { token, .. }) = self.ledger().marker else {
+        let marker = self.ledger().marker;
+        // An answer that says that the transaction had ended before, by other hands: the marker
+        // was not even tried, and its absence would say nothing of what they stored.
+        let marker = marker.filter(|_| lost.fault.effect() != Effect::Transaction);
+        let Some(Marker { token, .. }) = marker else {
             self.metrics().commit_unknown.add(1);
             return Err(Failure::commit_unknown(lost));
         };
         if step == Control::Commit {
             // Nothing was written that could be stored.
             self.metrics().rolled_back.add(1);
-            return Err(Failure::database(lost));
+            return Err(Failure::not_committed(lost));
         }
         self.find_out(token, lost, deadline).await
     }

@@ -33,7 +33,7 @@ fn reads_every_key() {
         r#"retries = 5, on = [deadlock, connection], isolation = "serializable", read_only,
            propagation = "required", timeout = "500ms", deadline = "2s",
            backoff = exponential(base = "1ms", jitter = "equal"), policy = policies::PATIENT,
-           commit = "reported", db = pool::<A, B>(x, y), borrow = [order], name = "a.b",
+           commit = "verified", db = pool::<A, B>(x, y), borrow = [order], name = "a.b",
            crate = crate::facade,"#,
     );
     assert_eq!(options.retries.map(|it| it.value), Some(5));
@@ -42,6 +42,7 @@ fn reads_every_key() {
         Some(vec![Faults::Kind("deadlock"), Faults::Group("connection")])
     );
     assert_eq!(options.isolation.map(|it| it.value), Some("serializable"));
+    assert_eq!(options.commit.map(|it| it.value), Some("verified"));
     assert_eq!(options.read_only.map(|it| it.value), Some(true));
     assert_eq!(options.propagation.map(|it| it.value), Some("required"));
     assert_eq!(options.timeout.map(|it| it.value), Some(500_000_000));
@@ -153,7 +154,6 @@ fn refuses_wrong_kinds_of_value() {
         "backoff = exponential(base = \"2s\")",
         "policy = \"x\"",
         "policy",
-        "commit = \"verified\"",
         "commit = \"sometimes\"",
         "db",
         "db = \"self.db\"",

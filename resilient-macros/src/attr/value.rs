@@ -98,17 +98,6 @@ impl Read<'_> {
         found
     }
 
-    /// `commit`, of which only the default exists so far.
-    pub(super) fn commit(&self) {
-        if self.word(words::COMMIT) == Some("verified") {
-            self.ctxt.error_on(
-                self.value,
-                "`commit = \"verified\"` is not available yet, remove it or use \
-                 `commit = \"reported\"`: a lost COMMIT reply is then reported with `Outcome::Unknown`",
-            );
-        }
-    }
-
     /// A duration in nanoseconds.
     pub(super) fn duration(&self) -> Option<u64> {
         let Some(literal) = literal(self.plain()) else {

@@ -22,6 +22,10 @@ pub(super) fn call_options(options: &Options, private: &TokenStream) -> TokenStr
         let level = variant(isolation.value);
         chain.extend(quote_spanned!(site=> .isolation(#private::IsolationLevel::#level)));
     }
+    if let Some(commit) = &options.commit {
+        let mode = variant(commit.value);
+        chain.extend(quote_spanned!(site=> .commit(#private::CommitMode::#mode)));
+    }
     if options.read_only.as_ref().is_some_and(|flag| flag.value) {
         chain.extend(quote_spanned!(site=> .read_only()));
     }

@@ -15,7 +15,7 @@ pub use replay::{Owned, ReplayArgument};
 
 pub use crate::Error;
 pub use resilient_core::{
-    CallOptions, ConstraintKind, FaultKind, FaultSet, IsolationLevel, Propagation,
+    CallOptions, CommitMode, ConstraintKind, FaultKind, FaultSet, IsolationLevel, Propagation,
     call::{Call, Site, Step},
     constraint::{Registration, inventory},
     health::soft_delete::Registration as SoftDeleteRegistration,

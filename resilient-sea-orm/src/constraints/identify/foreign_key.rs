@@ -86,7 +86,12 @@ pub(super) async fn named_on_pool(schema: &Arc<Schema>, failed: Failed<'_>, faul
         return as_written(&failed, fault);
     };
     // Whatever happens, and if nobody waits for it any more, the transaction is rolled back.
-    let mut lent = Lent(Some(Session::new(Wire::Sqlite(conn), None, schema)));
+    let mut lent = Lent(Some(Session::new(
+        Wire::Sqlite(conn),
+        None,
+        schema,
+        &Arc::default(),
+    )));
     let Some(session) = lent.0.as_mut() else {
         return fault;
     };

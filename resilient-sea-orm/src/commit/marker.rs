@@ -1,0 +1,179 @@
+//! The table of markers, as SQL text.
+
+use resilient_core::{CommitToken, Effect, Fault, FaultKind};
+use sea_orm::DbBackend;
+
+/// The name of the table of markers, unless [`Builder::marker_table`](crate::Builder::marker_table)
+/// says otherwise.
+pub const MARKER_TABLE: &str = "resilient_commits";
+
+/// A table of markers: tokens, and whether each is a fence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MarkerTable {
+    schema: Option<String>,
+    table: String,
+}
+
+impl Default for MarkerTable {
+    fn default() -> Self {
+        Self::named(MARKER_TABLE)
+    }
+}
+
+impl MarkerTable {
+    pub(crate) fn named(name: &str) -> Self {
+        match name.split_once('.') {
+            Some((schema, table)) => Self {
+                schema: Some(schema.to_owned()),
+                table: table.to_owned(),
+            },
+            None => Self {
+                schema: None,
+                table: name.to_owned(),
+            },
+        }
+    }
+
+    /// What a refused marker or COMMIT means, and what to do about it.
+    pub(crate) fn judge(&self, fault: Fault) -> (Fault, Option<String>) {
+        let ours = fault.table().is_none_or(|table| table == self.table);
+        match fault.kind() {
+            FaultKind::UndefinedObject if ours => {
+                let advice = format!(
+                    "verified commits need the table {}: call ensure_marker_table() when the \
+                     program starts, or add the migration CreateMarkerTable",
+                    self.table
+                );
+                (fault, Some(advice))
+            }
+            // Of no other table's: deferred constraints name theirs, and MySQL has none.
+            FaultKind::Unique if ours => {
+                let fenced = Fault::new(FaultKind::SerializationFailure, Effect::Transaction);
+                let advice = "somebody asked what became of this commit before it was sent, which \
+                              settled that it never happens";
+                (fenced, Some(advice.to_owned()))
+            }
+            _ => (fault, None),
+        }
+    }
+
+    fn quoted(&self, backend: DbBackend) -> String {
+        let quote = if backend == DbBackend::MySql {
+            '`'
+        } else {
+            '"'
+        };
+        let quoted = |name: &str| {
+            let doubled = name.replace(quote, &format!("{quote}{quote}"));
+            format!("{quote}{doubled}{quote}")
+        };
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.table)),
+            None => quoted(&self.table),
+        }
+    }
+
+    /// Makes the table if there is none.
+    pub(crate) fn create(&self, backend: DbBackend) -> String {
+        let (bytes, flag, engine) = match backend {
+            DbBackend::Postgres => ("bytea", "boolean", ""),
+            DbBackend::MySql => ("binary(16)", "boolean", " ENGINE=InnoDB"),
+            _ => ("blob", "boolean", " WITHOUT ROWID"),
+        };
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (token {bytes} NOT NULL PRIMARY KEY,\
+             fenced {flag} NOT NULL){engine}",
+            self.quoted(backend)
+        )
+    }
+
+    #[cfg(feature = "migration")]
+    pub(crate) fn drop_table(&self, backend: DbBackend) -> String {
+        format!("DROP TABLE IF EXISTS {}", self.quoted(backend))
+    }
+
+    /// The row of a transaction that is about to commit.
+    pub(crate) fn mark(&self, token: CommitToken, backend: DbBackend) -> String {
+        self.insert(token, false, backend)
+    }
+
+    fn insert(&self, token: CommitToken, fenced: bool, backend: DbBackend) -> String {
+        let fenced = if fenced { "TRUE" } else { "FALSE" };
+        format!(
+            "INSERT INTO {} (token,fenced) VALUES ({},{fenced})",
+            self.quoted(backend),
+            bytes(token, backend)
+        )
+    }
+
+    /// The row of a fence, stored at once, unless a row is there; the last row of the answer
+    /// says 1 if the row that stands is a fence. A COMMIT that fails, as it may in a cluster, fails
+    /// all of it.
+    pub(crate) fn fence(&self, token: CommitToken, backend: DbBackend) -> String {
+        let insert = self.insert(token, true, backend);
+        match backend {
+            // Whatever the session's defaults are: it must write, and must see what was
+            // committed while it waited.
+            DbBackend::Postgres => format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;{insert} \
+                 ON CONFLICT (token) DO UPDATE SET token=EXCLUDED.token \
+                 RETURNING CASE WHEN fenced THEN 1::bigint ELSE 0::bigint END;COMMIT"
+            ),
+            // Its snapshot is made by the SELECT, after the wait.
+            DbBackend::MySql => format!(
+                "START TRANSACTION READ WRITE;{insert} ON DUPLICATE KEY UPDATE fenced=fenced;\
+                 SELECT CAST(fenced AS SIGNED) FROM {} WHERE token={};COMMIT",
+                self.quoted(backend),
+                bytes(token, backend)
+            ),
+            _ => format!(
+                "BEGIN IMMEDIATE;{insert} ON CONFLICT (token) DO UPDATE SET token=excluded.token \
+                 RETURNING fenced;COMMIT"
+            ),
+        }
+    }
+
+    /// Deletes at most `most` rows that are older than `bound`.
+    pub(crate) fn delete_before(
+        &self,
+        bound: CommitToken,
+        most: u32,
+        backend: DbBackend,
+    ) -> String {
+        let (table, bound) = (self.quoted(backend), bytes(bound, backend));
+        match backend {
+            DbBackend::MySql => {
+                format!("DELETE FROM {table} WHERE token<{bound} ORDER BY token LIMIT {most}")
+            }
+            DbBackend::Postgres => format!(
+                "DELETE FROM {table} WHERE token IN (SELECT token FROM {table} WHERE \
+                 token<{bound} ORDER BY token LIMIT {most} FOR UPDATE SKIP LOCKED)"
+            ),
+            _ => format!(
+                "DELETE FROM {table} WHERE token IN (SELECT token FROM {table} WHERE \
+                 token<{bound} ORDER BY token LIMIT {most})"
+            ),
+        }
+    }
+}
+
+/// A token as a literal. PostgreSQL reads `'\x…'` in two ways, by a setting; this in one.
+fn bytes(token: CommitToken, backend: DbBackend) -> String {
+    match backend {
+        DbBackend::Postgres => format!("decode('{token}','hex')"),
+        _ => format!("X'{token}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_and_schemas_told_apart() {
+        let plain = MarkerTable::default().create(DbBackend::Postgres);
+        assert!(plain.contains("EXISTS \"resilient_commits\" ("), "{plain}");
+        let named = MarkerTable::named("bank.my`marks").create(DbBackend::MySql);
+        assert!(named.contains("EXISTS `bank`.`my``marks` ("), "{named}");
+    }
+}
