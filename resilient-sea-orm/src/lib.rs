@@ -46,6 +46,7 @@ mod extract;
 #[cfg(feature = "sqlx-dep")]
 mod giveback;
 pub mod health;
+pub mod hooks;
 mod keywords;
 mod pool;
 pub mod prelude;

@@ -22,7 +22,7 @@ use strum::{Display, EnumString};
 use crate::health::unix_ms;
 
 pub use resolve::resolve;
-pub(crate) use resolve::{Question, until};
+pub(crate) use resolve::until;
 pub use token::{CommitToken, ParseTokenError};
 
 /// What a call asks of its COMMIT.

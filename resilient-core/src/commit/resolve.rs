@@ -9,8 +9,7 @@ use super::{CommitStatus, CommitToken};
 use crate::{
     Effect, Fault, FaultKind,
     driver::Database,
-    failure::{DriverError, Failure},
-    metrics::ConnectionMetrics,
+    failure::DriverError,
     policy::{Delay, DelaySequence, Jitter},
 };
 
@@ -90,55 +89,4 @@ fn too_old() -> DriverError {
         "the token is older than half of the markers' retention, so that its marker may be gone: \
          what became of the transaction cannot be told any more",
     )
-}
-
-/// A COMMIT whose answer is lost, until it is known what became of it. One that is never
-/// answered, as its call was dropped, counts as unknown.
-pub(crate) struct Question<'a> {
-    metrics: &'a ConnectionMetrics,
-    answered: bool,
-}
-
-impl<'a> Question<'a> {
-    pub(crate) fn new(metrics: &'a ConnectionMetrics) -> Self {
-        Self {
-            metrics,
-            answered: false,
-        }
-    }
-
-    /// The answer, as the end of an attempt.
-    pub(crate) fn answered(
-        mut self,
-        lost: DriverError,
-        token: CommitToken,
-        answer: Result<CommitStatus, DriverError>,
-    ) -> Result<(), Failure> {
-        self.answered = true;
-        match answer {
-            Ok(CommitStatus::Committed) => {
-                self.metrics.committed.add(1);
-                self.metrics.resolved_committed.add(1);
-                Ok(())
-            }
-            Ok(CommitStatus::NotCommitted) => {
-                self.metrics.rolled_back.add(1);
-                self.metrics.resolved_rolled_back.add(1);
-                Err(Failure::not_committed(lost))
-            }
-            Err(unanswered) => {
-                self.metrics.commit_unknown.add(1);
-                let failure = Failure::commit_unknown(lost).with_commit_token(token);
-                Err(failure.with_unanswered(unanswered))
-            }
-        }
-    }
-}
-
-impl Drop for Question<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.metrics.commit_unknown.add(1);
-        }
-    }
 }

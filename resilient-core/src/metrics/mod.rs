@@ -128,6 +128,10 @@ pub struct ConnectionMetrics {
     pub resolved_committed: Counter,
     /// Lost answers to COMMIT that turned out not to be.
     pub resolved_rolled_back: Counter,
+    /// Hooks that were run.
+    pub hooks_run: Counter,
+    /// Hooks that failed or panicked.
+    pub hooks_failed: Counter,
     /// Bodies that returned `Ok` from a scope that could not commit.
     pub doomed: Counter,
     /// Savepoints made.

@@ -154,6 +154,10 @@ pub struct ConnectionSnapshot {
     pub resolved_committed: u64,
     /// Lost answers to COMMIT that turned out not to be; counted as rolled back too.
     pub resolved_rolled_back: u64,
+    /// Hooks that were run.
+    pub hooks_run: u64,
+    /// Hooks that failed or panicked.
+    pub hooks_failed: u64,
     /// Bodies that returned `Ok` from a scope that could not commit.
     pub doomed: u64,
     /// Savepoints made.
@@ -184,6 +188,8 @@ impl ConnectionSnapshot {
             verified: c.verified.get(),
             resolved_committed: c.resolved_committed.get(),
             resolved_rolled_back: c.resolved_rolled_back.get(),
+            hooks_run: c.hooks_run.get(),
+            hooks_failed: c.hooks_failed.get(),
             doomed: c.doomed.get(),
             savepoints: c.savepoints.get(),
             savepoints_rolled_back: c.savepoints_rolled_back.get(),

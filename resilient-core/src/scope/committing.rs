@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Frame, ScopeId,
+    hooks::{End, start},
     ledger::{CommitStep, Ledger, Marker, Stage},
     refusal,
     transaction::{Transaction, swallowed},
@@ -11,9 +12,10 @@ use super::{
 };
 use crate::{
     CommitToken, Effect, Outcome,
-    commit::{Question, resolve, until},
+    commit::{CommitStatus, resolve, until},
     driver::{Control, Database, Disposal},
     failure::{DriverError, Failure},
+    metrics::ConnectionMetrics,
 };
 
 impl<D: Database> Transaction<D> {
@@ -136,9 +138,84 @@ impl<D: Database> Transaction<D> {
         lost: DriverError,
         deadline: Option<Instant>,
     ) -> Result<(), Failure> {
-        let question = Question::new(self.metrics());
+        // Until there is an answer, whoever drops this future leaves the question to a task.
+        self.ledger().commit = CommitStep::Sent;
+        let mut asked = Asked {
+            transaction: self,
+            answered: false,
+        };
         let until = until(&*self.db, deadline);
         let answer = resolve(&self.db, token, until).await;
-        question.answered(lost, token, answer)
+        asked.answered = true;
+        self.ledger().commit = CommitStep::NotSent;
+        answered(self.metrics(), &answer);
+        match answer {
+            Ok(CommitStatus::Committed) => Ok(()),
+            Ok(CommitStatus::NotCommitted) => Err(Failure::not_committed(lost)),
+            Err(error) => {
+                let failure = Failure::commit_unknown(lost).with_commit_token(token);
+                Err(failure.with_unanswered(error))
+            }
+        }
+    }
+
+    /// Finds out in the background what became of a commit that nobody waits for any more, for
+    /// the sake of its hooks and of the books; without a marker it stays unknown.
+    #[cold]
+    pub(super) fn find_out_later(&self) {
+        let (marker, hooks) = {
+            let mut ledger = self.ledger();
+            ledger.commit = CommitStep::NotSent;
+            (ledger.marker, ledger.take_hooks())
+        };
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let (Some(Marker { token, wrote: true }), Some(runtime)) = (marker, runtime) else {
+            self.metrics().commit_unknown.add(1);
+            let _ = start(&self.db, hooks, End::Unknown);
+            return;
+        };
+        let db = Arc::clone(&self.db);
+        runtime.spawn(async move {
+            let until = until(&*db, None);
+            let answer = resolve(&db, token, until).await;
+            answered(db.context().metrics(), &answer);
+            let end = match answer {
+                Ok(CommitStatus::Committed) => End::Committed,
+                Ok(CommitStatus::NotCommitted) => End::RolledBack,
+                Err(_) => End::Unknown,
+            };
+            if let Some(task) = start(&db, hooks, end) {
+                let _ = task.await;
+            }
+        });
+    }
+}
+
+/// A question whose asker may be dropped.
+struct Asked<'a, D: Database> {
+    transaction: &'a Transaction<D>,
+    answered: bool,
+}
+
+impl<D: Database> Drop for Asked<'_, D> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.transaction.find_out_later();
+        }
+    }
+}
+
+/// Counts what became of a commit whose answer was lost.
+fn answered(metrics: &ConnectionMetrics, answer: &Result<CommitStatus, DriverError>) {
+    match answer {
+        Ok(CommitStatus::Committed) => {
+            metrics.committed.add(1);
+            metrics.resolved_committed.add(1);
+        }
+        Ok(CommitStatus::NotCommitted) => {
+            metrics.rolled_back.add(1);
+            metrics.resolved_rolled_back.add(1);
+        }
+        Err(_) => metrics.commit_unknown.add(1),
     }
 }

@@ -1,6 +1,7 @@
 //! The books of one transaction: which scopes are open, which savepoints exist on the server,
 //! what is lost. Pure state, no I/O; [`Transaction`](super::Transaction) acts on it.
 
+use super::hooks::{Hook, Hooks};
 use crate::{CommitToken, Effect, Failure, driver::Control, health::sessions::Ticket};
 
 /// A scope within its transaction. The root is [`ScopeId::ROOT`].
@@ -37,6 +38,7 @@ struct Node {
     /// an error most likely failed of.
     last: Option<Box<Failure>>,
     open: bool,
+    hooks: Vec<Hook>,
 }
 
 impl Node {
@@ -49,6 +51,7 @@ impl Node {
             doom: None,
             last: None,
             open: true,
+            hooks: Vec::new(),
         }
     }
 }
@@ -116,6 +119,9 @@ pub(crate) struct Ledger {
     pub(crate) commit: CommitStep,
     /// Set if its commit is a verified one.
     pub(crate) marker: Option<Marker>,
+    /// Hooks of scopes that were undone.
+    undone: Vec<Hook>,
+    pub(super) next_hook: u64,
     /// Its place among the open transactions.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -133,6 +139,8 @@ impl Ledger {
             streaming: false,
             commit: CommitStep::NotSent,
             marker: None,
+            undone: Vec::new(),
+            next_hook: 0,
             ticket: None,
         }
     }
@@ -314,6 +322,8 @@ impl Ledger {
         if let Some(slot) = self.find(scope) {
             let parent = self.nodes[slot].parent;
             self.nodes[parent].last = None;
+            let hooks = std::mem::take(&mut self.nodes[slot].hooks);
+            self.nodes[parent].hooks.extend(hooks);
         }
         if let Some(savepoint) = self.close(scope) {
             // A dropped child's rollback that is still due must go out: releasing the savepoint
@@ -380,6 +390,24 @@ impl Ledger {
         self.nodes[0].doom = Some(Box::new(cause));
     }
 
+    /// The hooks of a scope that is open.
+    pub(super) fn hooks_of(&mut self, scope: ScopeId) -> Option<&mut Vec<Hook>> {
+        let slot = self.find(scope)?;
+        Some(&mut self.nodes[slot].hooks)
+    }
+
+    /// Takes all hooks, at the transaction's end. What is still open inside it is undone.
+    pub(super) fn take_hooks(&mut self) -> Hooks {
+        let mut hooks = Hooks {
+            open: std::mem::take(&mut self.nodes[0].hooks),
+            undone: std::mem::take(&mut self.undone),
+        };
+        for node in &mut self.nodes[1..] {
+            hooks.undone.append(&mut node.hooks);
+        }
+        hooks
+    }
+
     /// Closes the scope and every one below it.
     fn close(&mut self, scope: ScopeId) -> Option<u32> {
         let slot = self.find(scope)?;
@@ -389,6 +417,12 @@ impl Ledger {
             let parent = self.nodes[i].parent;
             if parent >= slot && !self.nodes[parent].open {
                 self.nodes[i].open = false;
+            }
+        }
+        for i in slot..self.nodes.len() {
+            if !self.nodes[i].open {
+                // Those for a commit too: dropping one may run code that comes back here.
+                self.undone.append(&mut self.nodes[i].hooks);
             }
         }
         let nodes = &self.nodes;

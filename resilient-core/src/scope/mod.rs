@@ -3,6 +3,7 @@
 mod committing;
 mod detached;
 mod frame;
+mod hooks;
 mod ledger;
 mod refusal;
 mod scoped;
@@ -16,6 +17,7 @@ pub(crate) use frame::{Frame, FramePlace, InFrame};
 pub use frame::{
     Place, current, fails_by_itself, held_by_task, holder, within, write_lock_held_by_task,
 };
+pub use hooks::{HookError, HookKind, HookResult};
 pub(crate) use ledger::Holder;
 pub use ledger::ScopeId;
 pub use scoped::Scope;

@@ -2,9 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use super::{Frame, Holder, ScopeId, Transaction, Turn};
+use super::{Frame, Holder, ScopeId, Transaction, Turn, hooks::End};
 use crate::{
-    CommitMode, CommitToken, Effect, IsolationLevel,
+    CommitMode, CommitToken, Effect, FaultKind, IsolationLevel, Outcome,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
 };
@@ -145,6 +145,12 @@ impl<D: Database> Scope<D> {
                 // The first error is what matters; the session is given up either way.
                 let _ = self.transaction.roll_back().await;
             }
+            let end = match &result {
+                Ok(()) => End::Committed,
+                Err(failure) if failure.outcome() == Outcome::Unknown => End::Unknown,
+                Err(_) => End::RolledBack,
+            };
+            self.transaction.run_hooks(end).await;
             return result;
         }
         let refused = {
@@ -182,7 +188,14 @@ impl<D: Database> Scope<D> {
     /// all the same, and a savepoint's transaction is lost.
     pub async fn roll_back(&self) -> Result<(), DriverError> {
         if self.is_root() {
-            self.transaction.roll_back().await
+            let result = self.transaction.roll_back().await;
+            let end = match &result {
+                // It had ended before, by other hands.
+                Err(error) if error.fault.kind() == FaultKind::CommitUnknown => End::Unknown,
+                _ => End::RolledBack,
+            };
+            self.transaction.run_hooks(end).await;
+            result
         } else {
             self.transaction.roll_back_to(self.id).await
         }

@@ -12,6 +12,7 @@ use std::{
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::{
+    hooks::End,
     ledger::{Admission, CommitStep, Holder, Ledger, ScopeId, Stage},
     refusal,
     turn::{Turn, limited, lost_on_the_way},
@@ -299,23 +300,27 @@ impl<D: Database> Transaction<D> {
     /// Gives up a transaction whose owner is gone. Works in a destructor.
     pub(crate) fn drop_root(&self) {
         let how = self.disposal();
-        {
+        let unanswered = {
             let mut ledger = self.ledger();
-            match ledger.stage {
-                Stage::Open if ledger.commit == CommitStep::Sent => {
-                    self.metrics().commit_unknown.add(1);
-                }
-                Stage::Open => self.metrics().rolled_back.add(1),
-                _ => {}
-            }
+            let open = ledger.stage == Stage::Open;
             ledger.stage = Stage::Ended;
-        }
+            let unanswered = open && ledger.commit == CommitStep::Sent;
+            if open && !unanswered {
+                self.metrics().rolled_back.add(1);
+            }
+            unanswered
+        };
         self.turns.notify_waiters();
         // Where a statement or stream still holds the session, its turn gives it up.
         if let Ok(mut session) = self.wire.try_lock() {
             self.finish(session.take(), how);
         } else {
             self.ledger().untrusted = true;
+        }
+        if unanswered {
+            self.find_out_later();
+        } else {
+            self.run_hooks_later(End::RolledBack);
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,10 +49,13 @@ impl FakeDb {
     }
 
     pub fn with(policy: RetryPolicy) -> Arc<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        // Its own, as metrics are counted by name.
+        let name = format!("fake {}", NEXT.fetch_add(1, Ordering::Relaxed));
         let clock = FakeClock::new();
         Arc::new(Self {
             server: Arc::default(),
-            context: Context::new("fake", IsolationLevel::ReadCommitted)
+            context: Context::new(name, IsolationLevel::ReadCommitted)
                 .with_policy(policy)
                 .with_clock(Arc::new(clock.clone())),
             clock,
@@ -95,6 +101,12 @@ impl FakeDb {
             turn.succeeded();
         }
         Ok(())
+    }
+
+    /// Hooks run and failed so far.
+    pub fn metrics(&self) -> (u64, u64) {
+        let metrics = self.context.metrics();
+        (metrics.hooks_run.get(), metrics.hooks_failed.get())
     }
 
     pub fn log(&self) -> Vec<String> {

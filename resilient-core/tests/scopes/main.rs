@@ -4,4 +4,5 @@
 mod attempts;
 mod cancellation;
 mod fake;
+mod hooks;
 mod verified;
