@@ -24,6 +24,7 @@ mod handles;
 mod health;
 mod killed;
 mod leftovers;
+mod manager;
 mod modes;
 mod nested_retries;
 mod outliving;

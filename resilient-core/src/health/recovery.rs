@@ -58,9 +58,10 @@ pub struct Recovery {
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let times = if self.attempts == 1 { "" } else { "s" };
-        match self.verified {
-            true => write!(f, "recovered in {} attempt{times}", self.attempts)?,
-            false => f.write_str("not verified, as every connection is in use")?,
+        if self.verified {
+            write!(f, "recovered in {} attempt{times}", self.attempts)?;
+        } else {
+            f.write_str("not verified, as every connection is in use")?;
         }
         for (at, (step, worked)) in self.steps.iter().enumerate() {
             f.write_str(if at == 0 { ": " } else { ", " })?;

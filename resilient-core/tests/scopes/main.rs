@@ -4,3 +4,4 @@
 mod attempts;
 mod cancellation;
 mod fake;
+mod steps;

@@ -226,7 +226,8 @@ impl DatabaseManager {
     /// It is checked if its last check or commit is longer ago than a check is good for
     /// (`cache_duration`, 5 s by default), and recovered if its last unit of work lost the
     /// connection. Ids appear in reports and messages: give a worker's or request's, not a
-    /// person's.
+    /// person's. Where there is a new id for each request, [`unregister`](Self::unregister) it
+    /// after that, or it stays until it was idle for too long.
     ///
     /// # Errors
     /// `server_unavailable` when it could not be recovered.

@@ -124,7 +124,8 @@ impl ManagedSession {
     ///
     /// It is [`ResilientConnection::transact`] with what a session adds: the database is known to
     /// be there before, units of work are counted, and one that lost its connection has the
-    /// session recovered. Faults that a repetition heals are retried, so `body` may run several
+    /// session recovered: by one look at the server, within the timeout of a check, before its
+    /// error is returned, and if that fails before the next use. Faults that a repetition heals are retried, so `body` may run several
     /// times. Inside another unit of work on the same database it is a savepoint.
     ///
     /// ```
@@ -155,7 +156,8 @@ impl ManagedSession {
         self.run_with(TransactOptions::new(), body).await
     }
 
-    /// The same with retries, isolation and the like. The `name` of the options is the method of
+    /// The same with retries, isolation and the like. Time limits are those of the work itself; a
+    /// check or recovery before it has its own. The `name` of the options is the method of
     /// its transaction in reports and metrics; `session` by default.
     ///
     /// # Errors
@@ -183,7 +185,7 @@ impl ManagedSession {
         let result = shared.db.transact(options, attempt).await;
         let lost = unit.end(result.is_ok());
         if lost {
-            self.look_again().await;
+            Box::pin(self.look_again()).await;
         }
         result
     }
@@ -222,17 +224,19 @@ impl ManagedSession {
         if shared.inside() {
             return Ok(());
         }
-        match need {
-            Need::Nothing | Need::Another => Ok(()),
-            Need::Check | Need::FreshCheck => {
-                if self.check(need == Need::FreshCheck).await {
-                    return Ok(());
-                }
-                self.recover().await.map(drop)
-            }
-            Need::Recovery => self.recover().await.map(drop),
-            _ => self.recover().await.map(drop),
+        if need == Need::Nothing {
+            return Ok(());
         }
+        // Rare, and much larger than the work around it.
+        Box::pin(self.make_healthy(need)).await
+    }
+
+    async fn make_healthy(&self, need: Need) -> Result<()> {
+        let checks = matches!(need, Need::Check | Need::FreshCheck);
+        if checks && self.check(need == Need::FreshCheck).await {
+            return Ok(());
+        }
+        self.recover().await.map(drop)
     }
 }
 

@@ -29,7 +29,9 @@ impl DatabaseManager {
 
     pub(super) fn watch_all(&self) {
         let members = self.members().clone();
-        members.iter().for_each(|member| self.watch(member));
+        for member in &members {
+            self.watch(member);
+        }
     }
 
     #[allow(clippy::unused_self)]
