@@ -7,9 +7,13 @@ use crate::{
     commit::{CommitStatus, CommitToken, Tidied, VerifySettings},
     config::Config,
     failure::DriverError,
-    health::{Vitals, VitalsConfig, deadlocks::DeadlockBook, sessions::SessionRegistry},
+    health::{
+        Vitals, VitalsConfig,
+        deadlocks::DeadlockBook,
+        sessions::{Overdue, SessionInfo, SessionLimits, SessionRegistry},
+    },
     metrics::ConnectionMetrics,
-    policy::{Budget, RetryPolicy},
+    policy::{Budget, DelaySequence, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
 };
 
@@ -353,6 +357,28 @@ impl Context {
     /// The transactions that are open.
     pub fn sessions(&self) -> &SessionRegistry {
         &self.sessions
+    }
+
+    /// How long transactions may be open and idle, by the configuration.
+    pub fn session_limits(&self) -> SessionLimits {
+        let session = &self.config.session;
+        SessionLimits::of(session.timeout).idle(session.max_idle_time)
+    }
+
+    /// Warns of the transactions that are open or idle for long, ends those that are for too
+    /// long, and tells of both. See [`SessionRegistry::sweep`].
+    pub fn end_overdue_sessions(&self) -> Vec<(SessionInfo, Overdue)> {
+        let found = self.sessions.sweep(self.clock.now(), self.session_limits());
+        for (info, what) in &found {
+            let age = Duration::try_from_secs_f64(info.age_seconds).unwrap_or_default();
+            self.vitals.session_expired(info.method, age, *what);
+        }
+        found
+    }
+
+    /// The delays between attempts at recovery: those of the policy.
+    pub fn delays(&self) -> DelaySequence {
+        DelaySequence::new(self.policy.delay)
     }
 
     /// The deadlocks so far.

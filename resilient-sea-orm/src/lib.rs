@@ -48,6 +48,7 @@ mod giveback;
 pub mod health;
 pub mod hooks;
 mod keywords;
+pub mod manager;
 mod pool;
 pub mod prelude;
 #[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]
@@ -67,6 +68,7 @@ pub use commit::{CommitMode, CommitStatus, CommitToken};
 pub use connection::ResilientConnection;
 pub use error::{Error, Result};
 pub use extract::{classify, violation};
+pub use manager::DatabaseManager;
 pub use resilient_core as core;
 pub use resilient_core::{
     Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation, config,
@@ -95,6 +97,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/configuration.md")]
 struct Configuration;
+
+/// Compiles the example of the sessions.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sessions.md")]
+struct Sessions;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

@@ -36,6 +36,16 @@ impl TransactOptions {
         self
     }
 
+    /// This name, unless there is one.
+    pub(crate) fn named_at_least(mut self, name: &'static str) -> Self {
+        self.name.get_or_insert(name);
+        self
+    }
+
+    pub(crate) fn method(&self) -> &'static str {
+        self.name.unwrap_or("transact")
+    }
+
     /// Re-executions after the first attempt.
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {
@@ -125,7 +135,7 @@ impl ResilientConnection {
         F: Future<Output = Result<T, E>>,
         E: From<Error>,
     {
-        let method = metrics::global().method(options.name.unwrap_or("transact"));
+        let method = metrics::global().method(options.method());
         call::run(Call::new(self.pool(), method, options.call), body).await
     }
 }

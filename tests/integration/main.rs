@@ -25,6 +25,7 @@ mod health;
 mod hooks;
 mod killed;
 mod leftovers;
+mod manager;
 mod modes;
 mod nested_retries;
 mod outliving;

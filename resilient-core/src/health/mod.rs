@@ -9,6 +9,7 @@ pub mod deadlocks;
 mod event;
 pub mod indexes;
 mod lease;
+pub mod managed;
 mod meter;
 pub mod monitor;
 pub mod performance;

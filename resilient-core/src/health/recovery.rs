@@ -1,8 +1,11 @@
 //! Sessions brought back to a known state: how often, by which step, and whether it worked.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use serde::Serialize;
@@ -34,6 +37,43 @@ impl RecoveryStep {
     /// The `snake_case` name.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+}
+
+/// What one recovery did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// How often it was verified, at least once; 0 if nobody could tell.
+    pub attempts: u32,
+    /// The steps it took, in order, and whether each worked.
+    pub steps: Vec<(RecoveryStep, bool)>,
+    /// Whether a connection was closed, and another one taken in its place.
+    pub replaced: bool,
+    /// Whether the server answered. It is not asked where every connection is in use.
+    pub verified: bool,
+}
+
+/// `recovered in 2 attempts: root failed, close; connection replaced`
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let times = if self.attempts == 1 { "" } else { "s" };
+        if self.verified {
+            write!(f, "recovered in {} attempt{times}", self.attempts)?;
+        } else {
+            f.write_str("not verified, as every connection is in use")?;
+        }
+        for (at, (step, worked)) in self.steps.iter().enumerate() {
+            f.write_str(if at == 0 { ": " } else { ", " })?;
+            f.write_str(step.as_str())?;
+            if !worked {
+                f.write_str(" failed")?;
+            }
+        }
+        if self.replaced {
+            f.write_str("; connection replaced")?;
+        }
+        Ok(())
     }
 }
 
@@ -146,7 +186,8 @@ pub struct RecoveryReport {
 }
 
 /// One step's share in them. Steps are counted wherever they are taken: by recoveries, and by
-/// calls that undo what they did.
+/// calls that undo what they did. One that cannot be taken any more, such as a `ROLLBACK` on a
+/// connection that is lost, counts as tried, and the next one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StepReport {
@@ -161,6 +202,23 @@ pub struct StepReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recovery_in_words() {
+        let mut recovery = Recovery {
+            attempts: 1,
+            verified: true,
+            ..Recovery::default()
+        };
+        assert_eq!(recovery.to_string(), "recovered in 1 attempt");
+        recovery.attempts = 2;
+        recovery.replaced = true;
+        recovery.steps = vec![(RecoveryStep::Root, false), (RecoveryStep::Close, true)];
+        assert_eq!(
+            recovery.to_string(),
+            "recovered in 2 attempts: root failed, close; connection replaced"
+        );
+    }
 
     #[test]
     fn counts_steps_and_recoveries_and_failures_in_a_row() {

@@ -10,33 +10,11 @@ use std::{
 };
 
 use serde::Serialize;
-use strum::{Display, IntoStaticStr};
 
-/// How long a transaction may be open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionLimits {
-    /// When it is ended; 1800 s by default.
-    pub timeout: Duration,
-    /// When its owner is warned; 80 % of the timeout by default.
-    pub warn_after: Duration,
-}
+mod expiry;
 
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self::of(Duration::from_mins(30))
-    }
-}
-
-impl SessionLimits {
-    /// Ended after `timeout`, warned at 80 % of it.
-    pub fn of(timeout: Duration) -> Self {
-        Self {
-            timeout,
-            warn_after: timeout.mul_f64(0.8),
-        }
-    }
-}
+pub(crate) use expiry::End;
+pub use expiry::{Overdue, SessionLimits};
 
 /// An open transaction.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,23 +34,6 @@ pub struct SessionInfo {
     pub statements: u64,
 }
 
-/// What became of a transaction that was open for too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, Serialize)]
-#[strum(serialize_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Overdue {
-    /// It will be ended soon; said once.
-    Warned,
-    /// It was rolled back, and its next statement says why.
-    Ended,
-}
-
-/// What can end a transaction from outside.
-pub(crate) trait End: Send + Sync {
-    fn end(&self, age: Duration, limit: Duration);
-}
-
 /// An entry of the registry. Dropping it takes it out.
 #[derive(Debug)]
 pub(crate) struct Ticket {
@@ -90,6 +51,8 @@ struct Entry {
     used: AtomicU64,
     statements: AtomicU64,
     warned: AtomicBool,
+    /// `used` as it was when its idleness was warned of, plus one.
+    warned_idle: AtomicU64,
     owner: Weak<dyn End>,
 }
 
@@ -154,6 +117,7 @@ impl SessionRegistry {
             used: AtomicU64::new(0),
             statements: AtomicU64::new(0),
             warned: AtomicBool::new(false),
+            warned_idle: AtomicU64::new(0),
             owner,
         });
         locked(&self.open).open.insert(id, Arc::clone(&entry));
@@ -190,54 +154,19 @@ impl SessionRegistry {
             self.ended.load(Ordering::Relaxed),
         )
     }
-
-    /// Warns of transactions that are open for long, once each, and ends those that are for too
-    /// long: what they wrote is rolled back, at once if no statement is under way, and their next
-    /// statement fails with `session_expired`.
-    pub fn sweep(&self, now: Instant, limits: SessionLimits) -> Vec<(SessionInfo, Overdue)> {
-        // Ending one takes it out, which takes the lock.
-        let entries: Vec<Arc<Entry>> = locked(&self.open).open.values().cloned().collect();
-        let mut found = Vec::new();
-        for entry in entries {
-            let age = entry.age(now);
-            if age >= limits.timeout {
-                let info = entry.info(now);
-                let Some(owner) = entry.owner.upgrade() else {
-                    continue;
-                };
-                tracing::warn!(
-                    target: "resilient",
-                    method = entry.method.unwrap_or("begin()"),
-                    server_pid = entry.server_pid,
-                    age_seconds = info.age_seconds,
-                    "a transaction was open for too long and is rolled back",
-                );
-                owner.end(age, limits.timeout);
-                locked(&self.open).open.remove(&entry.id);
-                self.ended.fetch_add(1, Ordering::Relaxed);
-                found.push((info, Overdue::Ended));
-            } else if age >= limits.warn_after && !entry.warned.swap(true, Ordering::Relaxed) {
-                let info = entry.info(now);
-                tracing::warn!(
-                    target: "resilient",
-                    method = entry.method.unwrap_or("begin()"),
-                    server_pid = entry.server_pid,
-                    age_seconds = info.age_seconds,
-                    timeout_seconds = limits.timeout.as_secs_f64(),
-                    "a transaction is open for long and will be ended",
-                );
-                self.warned.fetch_add(1, Ordering::Relaxed);
-                found.push((info, Overdue::Warned));
-            }
-        }
-        found
-    }
 }
 
 impl Entry {
     fn age(&self, now: Instant) -> Duration {
         let refreshed = Duration::from_millis(self.refreshed.load(Ordering::Relaxed));
         now.saturating_duration_since(self.opened + refreshed)
+    }
+
+    /// Since its last statement ended, or it was refreshed.
+    fn idle(&self, now: Instant) -> Duration {
+        let used = self.used.load(Ordering::Relaxed);
+        let since = used.max(self.refreshed.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.opened + Duration::from_millis(since))
     }
 
     fn info(&self, now: Instant) -> SessionInfo {
@@ -266,6 +195,11 @@ impl Ticket {
         self.entry
             .used
             .store(self.since_opened(now), Ordering::Relaxed);
+    }
+
+    /// For how long no statement of it was under way.
+    pub(crate) fn idle(&self, now: Instant) -> Duration {
+        self.entry.idle(now)
     }
 
     /// Its owner says that it is meant to be open for so long: its age begins anew.
@@ -303,6 +237,14 @@ mod tests {
     impl End for Owner {
         fn end(&self, age: Duration, _: Duration) {
             self.0.lock().unwrap().push(age);
+        }
+
+        fn is_busy(&self) -> bool {
+            false
+        }
+
+        fn end_idle(&self, _: Instant, _: Duration) -> bool {
+            false
         }
     }
 

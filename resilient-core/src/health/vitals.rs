@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     breaker::{Breaker, BreakerConfig},
     performance::{Dialect, Performance, PerformanceConfig, normalise},
     recovery::RecoveryBook,
+    sessions::Overdue,
 };
 use crate::{Fault, metrics::ConnectionMetrics, time::Clock};
 
@@ -130,6 +131,16 @@ impl Vitals {
             subject: subject.to_owned(),
             attempts,
             succeeded: result.is_ok(),
+        });
+    }
+
+    /// Tells that a session is open for too long, or was ended for that. `method` is who holds it.
+    pub fn session_expired(&self, method: Option<&str>, age: Duration, what: Overdue) {
+        self.events.send(HealthEvent::SessionExpired {
+            database: self.database.clone(),
+            method: method.map(str::to_owned),
+            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            ended: what == Overdue::Ended,
         });
     }
 

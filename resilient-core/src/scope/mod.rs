@@ -11,6 +11,7 @@ mod seen;
 mod status;
 mod transaction;
 mod turn;
+mod unwind;
 
 pub use detached::Detached;
 pub(crate) use frame::{Frame, FramePlace, InFrame};

@@ -22,6 +22,29 @@ pub(super) fn expired(method: Option<&str>, age: Duration, limit: Duration) -> F
     .with_outcome(Outcome::RolledBack)
 }
 
+/// The same for one that sent nothing for too long.
+pub(super) fn idle(method: Option<&str>, idle: Duration, limit: Duration) -> Failure {
+    Failure::misuse(format!(
+        "the transaction of {} sent no statement for {idle:.0?}, longer than the session's \
+         max_idle_time of {limit:.0?}, and was rolled back: do other work before or after it, \
+         refresh it, or raise the limit",
+        method.unwrap_or("begin()"),
+    ))
+    .of_kind(FaultKind::SessionExpired)
+    .with_outcome(Outcome::RolledBack)
+}
+
+/// Somebody wanted its session in order, and did not wait for its owner.
+pub(super) fn recovered(method: Option<&str>) -> Failure {
+    Failure::misuse(format!(
+        "the transaction of {} was rolled back from outside, as its session was recovered while \
+         it ran",
+        method.unwrap_or("begin()"),
+    ))
+    .of_kind(FaultKind::SessionExpired)
+    .with_outcome(Outcome::RolledBack)
+}
+
 pub(super) fn open_handle() -> Failure {
     Failure::misuse(
         "a savepoint is still open: commit or roll back what begin() gave, and await every nested \

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -11,7 +11,12 @@ use super::{
     refusal,
     transaction::Transaction,
 };
-use crate::{Fault, FaultKind, driver::Database, health::sessions::End};
+use crate::{
+    Fault, FaultKind,
+    driver::Database,
+    failure::Failure,
+    health::{recovery::RecoveryStep, sessions::End},
+};
 
 impl<D: Database> Transaction<D> {
     /// The transaction has begun: it can be seen from now on.
@@ -50,27 +55,64 @@ impl<D: Database> Transaction<D> {
             breaker.fault(fault.kind());
         }
     }
-}
 
-impl<D: Database> End for Transaction<D> {
-    fn end(&self, age: Duration, limit: Duration) {
-        self.ledger()
-            .doom_root(refusal::expired(self.method, age, limit));
-        // A COMMIT that is under way decides by itself.
-        if self.ledger().commit == CommitStep::Sent {
-            return;
-        }
-        // Between statements its locks are given up at once; a statement under way ends first.
-        if let Ok(mut session) = self.wire.try_lock() {
-            let how = self.disposal();
+    /// Counts a step back to a known state. One that cannot be taken, as the session is lost, was
+    /// tried in vain: the next one follows.
+    #[cold]
+    pub(super) fn step(&self, step: RecoveryStep, succeeded: bool) {
+        self.db.context().vitals.recovery().step(step, succeeded);
+    }
+
+    /// Ends it between two statements, with the session in hand: its locks are given up at once.
+    fn end_now(&self, session: &mut Option<D::Session>) {
+        let how = self.disposal();
+        {
             let mut ledger = self.ledger();
             if ledger.stage == Stage::Open {
                 self.metrics().rolled_back.add(1);
             }
             ledger.stage = Stage::Ended;
-            drop(ledger);
-            self.finish(session.take(), how);
+        }
+        self.finish(session.take(), how);
+    }
+
+    fn doom(&self, why: Failure) {
+        self.ledger().doom_root(why);
+    }
+}
+
+impl<D: Database> End for Transaction<D> {
+    fn end(&self, age: Duration, limit: Duration) {
+        self.doom(refusal::expired(self.method, age, limit));
+        // A COMMIT that is under way decides by itself.
+        if self.ledger().commit == CommitStep::Sent {
+            return;
+        }
+        // A statement under way ends first.
+        if let Ok(mut session) = self.wire.try_lock() {
+            self.end_now(&mut session);
         }
         self.turns.notify_waiters();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.wire.try_lock().is_err()
+    }
+
+    fn end_idle(&self, now: Instant, limit: Duration) -> bool {
+        {
+            let Ok(mut session) = self.wire.try_lock() else {
+                return false;
+            };
+            // A statement may have come and gone since it was judged.
+            let idle = self.ledger().ticket.as_ref().map(|ticket| ticket.idle(now));
+            let Some(idle) = idle.filter(|idle| *idle >= limit) else {
+                return false;
+            };
+            self.doom(refusal::idle(self.method, idle, limit));
+            self.end_now(&mut session);
+        }
+        self.turns.notify_waiters();
+        true
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
 use super::{
     hooks::End,
@@ -21,6 +21,7 @@ use crate::{
     CommitToken, Effect, Fault, FaultKind, FaultSet,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
+    health::recovery::RecoveryStep,
     metrics::ConnectionMetrics,
 };
 
@@ -243,15 +244,26 @@ impl<D: Database> Transaction<D> {
         }
         let limit = self.db.context().limits().statement;
         let locked = tokio::time::timeout(limit, Arc::clone(&self.wire).lock_owned()).await;
-        let Ok(mut session) = locked else {
+        let Ok(session) = locked else {
             self.drop_root();
             return Ok(());
         };
+        self.roll_back_with(session).await
+    }
+
+    /// The same with the session in hand.
+    pub(super) async fn roll_back_with(
+        self: &Arc<Self>,
+        mut session: OwnedMutexGuard<Option<D::Session>>,
+    ) -> Result<(), DriverError> {
         let how = self.disposal();
         let step = {
             let mut ledger = self.ledger();
             if ledger.stage == Stage::Open {
                 self.metrics().rolled_back.add(1);
+                if how == Disposal::Discard {
+                    self.step(RecoveryStep::Root, false);
+                }
             }
             ledger.stage = Stage::Ended;
             match ledger.root_doom() {
@@ -280,7 +292,10 @@ impl<D: Database> Transaction<D> {
         };
         if result.is_ok() {
             guard.how = Disposal::Clean;
+        } else {
+            self.ledger().untrusted = true;
         }
+        self.step(RecoveryStep::Root, result.is_ok());
         result
     }
 
@@ -331,6 +346,7 @@ impl<D: Database> Transaction<D> {
             drop(ticket);
             if how == Disposal::Discard {
                 self.metrics().discarded.add(1);
+                self.step(RecoveryStep::Close, true);
             }
             session.dispose(how);
         }
@@ -392,7 +408,10 @@ fn may_have_ended(fault: &Fault) -> bool {
 
 fn lost(cause: &Failure) -> Failure {
     let mut failure = cause.clone();
-    failure.inner.reason = Reason::ScopeLost;
+    // What ended it from outside says itself what to do.
+    if !(failure.is_misuse() && failure.kind() == FaultKind::SessionExpired) {
+        failure.inner.reason = Reason::ScopeLost;
+    }
     failure
 }
 

@@ -17,7 +17,7 @@ use crate::{
     Effect, Fault, FaultKind, Outcome,
     driver::{Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
-    health::breaker::Breaker,
+    health::{breaker::Breaker, recovery::RecoveryStep},
 };
 
 /// The right to send one statement. Dropping it unfinished (the statement's future was
@@ -168,6 +168,9 @@ impl<D: Database> Turn<D> {
             None => Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()),
         };
         self.on_wire = false;
+        for _ in steps.iter().filter(|c| matches!(c, Control::RollbackTo(_))) {
+            transaction.step(RecoveryStep::Savepoint, result.is_ok());
+        }
         if let Err(error) = &result {
             transaction.fault(&error.fault);
             let ends = matches!(steps, [step] if step.is_commit());

@@ -5,4 +5,5 @@ mod attempts;
 mod cancellation;
 mod fake;
 mod hooks;
+mod steps;
 mod verified;

@@ -176,7 +176,7 @@ async fn on_own_connection(pool: &Pool, strategy: &CheckStrategy, shares: &Share
 }
 
 /// A check's connection. Dropped in the middle of it, nobody knows what is open on it.
-struct Own(Option<Session>);
+pub(crate) struct Own(pub(crate) Option<Session>);
 
 impl Drop for Own {
     fn drop(&mut self) {
@@ -225,7 +225,8 @@ async fn run(
     }
 }
 
-async fn answers(session: &mut Session, sql: &str) -> Result<Finding, DbErr> {
+/// Sends a statement whose answer does not matter.
+pub(crate) async fn answers(session: &mut Session, sql: &str) -> Result<Finding, DbErr> {
     let statement = Statement::from_string(session.backend(), sql);
     session.send(Request::One(&statement)).await?;
     Ok(Finding::good())

@@ -23,6 +23,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use resilient_core::time::{Clock, Random};
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
+pub(crate) use checks::{Own, answers};
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use lifecycle::take;
 

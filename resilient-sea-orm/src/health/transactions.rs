@@ -3,7 +3,7 @@
 use resilient_core::{
     health::{
         deadlocks::DeadlockReport,
-        sessions::{Overdue, SessionInfo, SessionLimits},
+        sessions::{Overdue, SessionInfo},
     },
     scope::{Place, current},
 };
@@ -18,20 +18,21 @@ impl ResilientConnection {
         context.sessions().sessions(context.clock().now())
     }
 
-    /// Warns of transactions that are open for long, once each, and ends those that are open for
-    /// longer than the session timeout (`Config::session`, 1800 s by default): what they wrote is
-    /// rolled back, at once if no statement is under way, and their next statement fails with
-    /// `session_expired`, which is not retried. Answers whom it warned of, and what it ended.
+    /// Warns of transactions that are open or idle for long, once each, and ends those that are
+    /// open for longer than `session.timeout` of the configuration (1800 s by default), or sent
+    /// no statement for `session.max_idle_time` (300 s): what they wrote is rolled back, at once
+    /// if no statement is under way, and their next statement fails with `session_expired`, which
+    /// is not retried. Answers whom it warned of, at 80 % of these times, and what it ended; both
+    /// send `HealthEvent::SessionExpired`.
     ///
-    /// Nothing is ended by itself: call this from a monitor, or whenever it suits.
+    /// Nothing is ended by itself: a [`DatabaseManager`](crate::DatabaseManager) does this in the
+    /// background, or call it from a monitor, or whenever it suits.
     pub fn end_overdue_sessions(&self) -> Vec<(SessionInfo, Overdue)> {
-        let context = &self.pool.context;
-        let limits = SessionLimits::of(context.config().session.timeout);
-        context.sessions().sweep(context.clock().now(), limits)
+        self.pool.context.end_overdue_sessions()
     }
 
     /// Says that the transaction around this call is meant to be open for long: the time after
-    /// which it would be ended begins anew. Answers whether there is one.
+    /// which it would be ended, for its age or for being idle, begins anew. Answers whether there is one.
     pub fn refresh_session(&self) -> bool {
         match current(&*self.pool) {
             Place::Scope(scope) => {
