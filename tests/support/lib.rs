@@ -20,6 +20,7 @@ mod locate;
 mod observe;
 mod port;
 pub mod process;
+mod proxy;
 mod run_dir;
 mod server;
 mod shared;
@@ -33,6 +34,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 pub use cut_proxy::{Cut, CutProxy};
 pub use error::Error;
 pub use locate::{Engine, Missing};
+pub use proxy::{Boundary, Direction, Ending, Fault, Flight, Hit, Plan, Proxy, Side, is_commit};
 pub use server::Server;
 pub use shared::{
     ENGINES_VARIABLE, MARIADB_VARIABLE, POSTGRES_VARIABLE, Shared, TestRun, engines, mariadb,
