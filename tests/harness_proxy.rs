@@ -111,8 +111,10 @@ async fn a_commit_is_cut_in_each_way(engine: Engine) -> TestResult {
             assert_eq!(lab.proxy.open_connections(), 1, "{fault:?}");
             let open = lab.test.open_transactions().await?;
             assert_eq!(open, 1 - rows, "{fault:?}: the server's side stays");
-            work.abort();
-            drop((work.await, client));
+            lab.proxy.cut().await?;
+            let error = work.await?.expect_err("it was ended in the end");
+            assert_eq!(kind(&error), reset, "{fault:?}: {error}");
+            client.close().await?;
         } else {
             let error = work.await?.expect_err("the answer was cut off");
             assert_eq!(kind(&error), expected, "{fault:?}: {error}");
@@ -242,7 +244,7 @@ async fn finds_commits_among_other_statements(engine: Engine) -> TestResult {
     Ok(())
 }
 
-/// What is repeated with a cut at each message: on a connection that is open already.
+/// What is repeated with a cut at each message.
 async fn exchange(client: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = client.begin().await?;
     let insert = prepared(client, "INSERT INTO t VALUES (1)");
@@ -256,8 +258,7 @@ async fn exchange(client: &DatabaseConnection) -> Result<(), DbErr> {
 async fn cuts_at_every_message(engine: Engine) -> TestResult {
     let lab = Lab::new(engine).await?;
     let client = lab.client().await?;
-    client.ping().await?;
-    lab.proxy.record();
+    lab.proxy.record_transaction();
     exchange(&client).await?;
     let places = lab.proxy.boundaries();
     client.close().await?;
@@ -280,7 +281,6 @@ async fn cuts_at_every_message(engine: Engine) -> TestResult {
         for (side, ending) in [(Side::Before, Ending::Fin), (Side::After, Ending::Reset)] {
             lab.test.admin().execute_unprepared("DELETE FROM t").await?;
             let client = lab.client().await?;
-            client.ping().await?;
             lab.proxy.cut_at(at.number, side, ending);
             let result = exchange(&client).await;
             client.close().await?;
@@ -330,16 +330,24 @@ async fn counts_round_trips(engine: Engine) -> TestResult {
     let lab = Lab::new(engine).await?;
     let client = lab.client().await?;
     client.execute_unprepared("SELECT 1").await?;
-    lab.proxy.record();
-    client.execute_unprepared("SELECT 1").await?;
-    client.execute_unprepared("SELECT 2;SELECT 3").await?;
+    assert!(lab.proxy.round_trips() >= 1);
+    lab.proxy.record_transaction();
+    let transaction = client.begin().await?;
+    transaction.execute_unprepared("SELECT 1").await?;
+    transaction.execute_unprepared("SELECT 2;SELECT 3").await?;
+    transaction.commit().await?;
+    // The pool tests its connection now, which is not counted.
+    client.ping().await?;
     let flights = lab.proxy.flights();
     let texts: Vec<_> = flights
         .iter()
         .flat_map(|flight| &flight.statements)
         .collect();
-    assert_eq!(texts, ["SELECT 1", "SELECT 2;SELECT 3"], "{flights:?}");
-    // The pool tests a connection before it gives it away.
+    assert_eq!(
+        texts,
+        ["BEGIN", "SELECT 1", "SELECT 2;SELECT 3", "COMMIT"],
+        "{flights:?}"
+    );
     assert_eq!(lab.proxy.round_trips(), 4, "{flights:?}");
 
     let transaction = client.begin().await?;
@@ -478,8 +486,11 @@ async fn spares_handshakes_unless_asked(engine: Engine) -> TestResult {
     lab.proxy.calm();
     lab.proxy.record();
     let fault = Fault::NotApplied(Ending::Reset);
-    lab.proxy
-        .add(Plan::new(fault).every(1).matching(|sql| sql.contains('t')));
+    lab.proxy.add(
+        Plan::new(fault)
+            .every(1)
+            .matching(|sql| !sql.starts_with("SET ")),
+    );
     let client = lab.client().await?;
     assert!(insert(&client, 1).await.is_err());
     let seen = lab.proxy.boundaries();

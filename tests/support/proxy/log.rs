@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::plan::{Ending, Fault};
+use super::sql::{is_begin, is_end};
 use super::wire::{Direction, Message};
 
 /// A message after the handshake, as a place where a connection can be cut.
@@ -75,26 +76,61 @@ pub(super) struct CutAt {
     pub(super) ending: Ending,
 }
 
-/// Messages since the recording began, and where to cut. Before that nothing is kept, as a proxy
-/// may see very many.
+/// Which messages are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// None: a proxy may see very many.
+    #[default]
+    Nothing,
+    Everything,
+    /// Those of the next transaction, on its connection.
+    Transaction(Stage),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Awaited,
+    /// Of a connection, with so many answers due, and whether its end was seen.
+    Open {
+        connection: u64,
+        due: u64,
+        ends: bool,
+    },
+    Over,
+}
+
+/// Messages since the recording began, and where to cut.
 #[derive(Debug, Default)]
 pub(super) struct Recording {
-    pub(super) on: bool,
+    pub(super) scope: Scope,
     pub(super) boundaries: Vec<Boundary>,
     pub(super) flights: Vec<Flight>,
     pub(super) cut: Option<CutAt>,
 }
 
 impl Recording {
-    /// Takes note of a message after the handshake. Answers the cut that is due at it, once.
+    /// An empty one, of the same messages.
+    pub(super) fn anew(&self) -> Self {
+        let scope = match self.scope {
+            Scope::Transaction(_) => Scope::Transaction(Stage::Awaited),
+            _ => Scope::Everything,
+        };
+        Self {
+            scope,
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of a message after the handshake, if it is one to record. Answers whether it
+    /// was, and the cut that is due at it, once.
     pub(super) fn note(
         &mut self,
         connection: u64,
         direction: Direction,
         message: &Message,
-    ) -> Option<CutAt> {
-        if !self.on {
-            return None;
+    ) -> (bool, Option<CutAt>) {
+        if !self.covers(connection, message) {
+            return (false, None);
         }
         let number = self.boundaries.len();
         self.boundaries.push(Boundary {
@@ -103,6 +139,39 @@ impl Recording {
             direction,
             message: message.name.clone(),
         });
-        self.cut.take_if(|cut| cut.number == number)
+        (true, self.cut.take_if(|cut| cut.number == number))
+    }
+
+    /// Whether the message is to be recorded; goes on to the next stage.
+    fn covers(&mut self, connection: u64, message: &Message) -> bool {
+        let Scope::Transaction(stage) = &mut self.scope else {
+            return self.scope == Scope::Everything;
+        };
+        let is = |what: fn(&str) -> bool| message.sql.as_deref().is_some_and(what);
+        if *stage == Stage::Awaited && is(is_begin) {
+            *stage = Stage::Open {
+                connection,
+                due: 0,
+                ends: false,
+            };
+        }
+        let Stage::Open {
+            connection: of,
+            due,
+            ends,
+        } = stage
+        else {
+            return false;
+        };
+        if *of != connection {
+            return false;
+        }
+        *due += u64::from(message.asks);
+        *due = due.saturating_sub(message.answers.into());
+        *ends |= is(is_end);
+        if *ends && message.answers && *due == 0 {
+            *stage = Stage::Over;
+        }
+        true
     }
 }

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use self::hub::{Counted, Hub};
 pub use self::log::{Boundary, Flight, Hit, Side};
-use self::log::{CutAt, Recording};
+use self::log::{CutAt, Recording, Scope, Stage};
 pub use self::plan::{Ending, Fault, Plan};
 pub use self::sql::is_commit;
 pub use self::wire::Direction;
@@ -147,10 +147,23 @@ impl Proxy {
     }
 
     /// Begins to record messages, and to count round trips anew.
+    ///
+    /// A pool tests its connections when they are taken, and in the background after they were
+    /// given back; [`record_transaction`](Self::record_transaction) leaves that out.
     pub fn record(&self) {
+        self.record_as(Scope::Everything);
+    }
+
+    /// Begins to record, and to count, what belongs to the next transaction: from the message
+    /// with its BEGIN or START TRANSACTION to the complete answer to its COMMIT or ROLLBACK.
+    pub fn record_transaction(&self) {
+        self.record_as(Scope::Transaction(Stage::Awaited));
+    }
+
+    fn record_as(&self, scope: Scope) {
         let mut state = self.hub.state();
         state.recording = Recording {
-            on: true,
+            scope,
             ..Recording::default()
         };
         state.round_trips.clear();
@@ -162,15 +175,19 @@ impl Proxy {
         self.hub.state().recording.boundaries.clone()
     }
 
-    /// Cuts at the message with this number from now on, as [`boundaries`](Self::boundaries) of
-    /// the same exchange tell. Records anew.
+    /// Cuts at the message with this number, once, as [`boundaries`](Self::boundaries) of the same
+    /// exchange tell. Records anew: a transaction after
+    /// [`record_transaction`](Self::record_transaction), otherwise everything.
     pub fn cut_at(&self, number: usize, side: Side, ending: Ending) {
-        self.record();
-        self.hub.state().recording.cut = Some(CutAt {
+        let mut state = self.hub.state();
+        let mut recording = state.recording.anew();
+        recording.cut = Some(CutAt {
             number,
             side,
             ending,
         });
+        state.recording = recording;
+        state.round_trips.clear();
     }
 
     /// The round trips on all connections since the proxy was started, or last told to

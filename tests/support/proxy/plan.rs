@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(chance(7), chance(7));
         assert_ne!(chance(7), chance(8));
         assert!((20..80).contains(&chance(7).len()));
-        assert_eq!(strikes(Plan::new(FAULT).chance(0.0, 1), 100), []);
+        assert_eq!(strikes(Plan::new(FAULT).chance(0.0, 1), 100).len(), 0);
         assert_eq!(strikes(Plan::new(FAULT).chance(1.0, 1), 100).len(), 100);
     }
 

@@ -101,7 +101,7 @@ pub(super) async fn serve(hub: Arc<Hub>, number: u64, client: TcpStream) -> Resu
     // Unread bytes would turn the end into a reset.
     tokio::select! {
         () = drain(&mut client) => {}
-        () = closed => {}
+        () = closed => return reset(&client),
     }
     drop(server);
     Ok(())

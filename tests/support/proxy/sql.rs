@@ -2,9 +2,29 @@
 
 /// Whether one of the statements in this text is a COMMIT, alone or with words after it.
 pub fn is_commit(sql: &str) -> bool {
+    has(sql, |words| words.0 == "COMMIT")
+}
+
+/// Whether one of the statements in this text begins a transaction.
+pub(super) fn is_begin(sql: &str) -> bool {
+    has(sql, |words| {
+        matches!(words.0, "BEGIN") || words == ("START", "TRANSACTION")
+    })
+}
+
+/// Whether one of the statements in this text ends a transaction.
+pub(super) fn is_end(sql: &str) -> bool {
+    has(sql, |words| match words {
+        ("ROLLBACK", next) => next != "TO",
+        (first, _) => first == "COMMIT",
+    })
+}
+
+fn has(sql: &str, is: impl Fn((&str, &str)) -> bool) -> bool {
     statements(sql).iter().any(|statement| {
-        let word = statement.split_whitespace().next().unwrap_or_default();
-        word.eq_ignore_ascii_case("COMMIT")
+        let statement = statement.to_ascii_uppercase();
+        let mut words = statement.split_whitespace();
+        is((words.next().unwrap_or(""), words.next().unwrap_or("")))
     })
 }
 
@@ -47,7 +67,7 @@ fn push(statements: &mut [String], next: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_commit;
+    use super::{is_begin, is_commit, is_end};
 
     #[test]
     fn a_commit_is_found_among_other_statements() {
@@ -81,5 +101,15 @@ mod tests {
         ] {
             assert!(!is_commit(sql), "{sql}");
         }
+    }
+
+    #[test]
+    fn a_transaction_has_a_beginning_and_an_end() {
+        assert!(is_begin("BEGIN ISOLATION LEVEL SERIALIZABLE;SAVEPOINT a"));
+        assert!(is_begin("SET TRANSACTION READ ONLY;start  transaction"));
+        assert!(!is_begin("SET TRANSACTION READ ONLY"));
+        assert!(is_end("ROLLBACK TO SAVEPOINT a;ROLLBACK"));
+        assert!(is_end("RELEASE SAVEPOINT a;COMMIT"));
+        assert!(!is_end("ROLLBACK TO SAVEPOINT a"));
     }
 }

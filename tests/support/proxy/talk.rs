@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::hub::{Hub, State};
-use super::log::{Flight, Hit, Side};
+use super::log::{Flight, Hit, Scope, Side};
 use super::plan::{Ending, Fault};
 use super::wire::{Direction, Message, Wire};
 
@@ -70,6 +70,8 @@ pub(super) struct Talk {
     /// The hits whose answers are due, by the number of the answer.
     awaited: Vec<(u64, usize)>,
     flight: Flight,
+    /// Whether a message of the flight was recorded.
+    noted: bool,
 }
 
 impl Talk {
@@ -82,6 +84,7 @@ impl Talk {
             withheld: None,
             awaited: Vec::new(),
             flight: empty(connection),
+            noted: false,
         }
     }
 
@@ -106,9 +109,10 @@ impl Talk {
     }
 
     fn asks(&mut self, state: &mut State, message: &Message, bytes: &[u8]) -> Step {
-        let at = state
-            .recording
-            .note(self.connection, Direction::ToServer, message);
+        let recording = &mut state.recording;
+        let (noted, at) = recording.note(self.connection, Direction::ToServer, message);
+        // What asks for nothing is no round trip.
+        self.noted |= noted && (message.asks || message.sql.is_some());
         let answer = self.asked + 1;
         self.asked += u64::from(message.asks);
         self.flight.messages.push(message.name.clone());
@@ -176,9 +180,8 @@ impl Talk {
             }
             return Step::End(bytes, End::Cut(ending));
         }
-        let at = state
-            .recording
-            .note(self.connection, Direction::ToClient, message);
+        let recording = &mut state.recording;
+        let (_, at) = recording.note(self.connection, Direction::ToClient, message);
         if let Some(at) = at.filter(|at| at.side == Side::Before) {
             return cut(at.ending);
         }
@@ -199,10 +202,11 @@ impl Talk {
     /// Books a flight. One that asked for nothing is not one.
     pub(super) fn land(&mut self, state: &mut State, answered: bool) {
         let mut flight = std::mem::replace(&mut self.flight, empty(self.connection));
-        if answered {
+        let noted = std::mem::take(&mut self.noted);
+        if answered && (noted || state.recording.scope == Scope::Nothing) {
             *state.round_trips.entry(self.connection).or_default() += 1;
         }
-        if state.recording.on && (answered || self.asked > self.answered) {
+        if noted {
             flight.answered = answered;
             state.recording.flights.push(flight);
         }
