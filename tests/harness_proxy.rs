@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How long silence is listened to.
 const SILENCE: Duration = Duration::from_millis(300);
 
-engine_tests! { on_postgres on_mariadb:
+engine_tests! { on_postgres on_mariadb on_mysql:
     a_commit_is_cut_in_each_way, a_late_commit_is_applied_later, a_delayed_commit_succeeds,
     falls_silent_after_an_answer,
     finds_prepared_commits, finds_commits_among_other_statements,

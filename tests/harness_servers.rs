@@ -226,7 +226,7 @@ fn an_unknown_engine_is_an_error() {
     let (code, printed) = with_servers("sqlite,oracle", &["true"]);
     assert_eq!(code, Some(1));
     let expected = "RESILIENT_TEST_ENGINES=`sqlite,oracle`: `oracle` is not an engine; \
-                    allowed: sqlite, postgres, mariadb";
+                    allowed: sqlite, postgres, mariadb, mysql";
     assert!(printed.contains(expected), "{printed}");
 }
 
