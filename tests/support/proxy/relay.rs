@@ -72,7 +72,7 @@ pub(super) async fn serve(hub: Arc<Hub>, number: u64, client: TcpStream) -> Resu
         }) => {
             let talk = talk.into_inner().unwrap_or_else(PoisonError::into_inner);
             if let Some(server) = server.take() {
-                let (late, counted) = (late, Counted::new(&hub, |hub| &hub.late));
+                let counted = Counted::new(&hub, |hub| &hub.late);
                 let shared = Arc::clone(&hub);
                 hub.tasks().spawn(async move {
                     sleep(after).await;
@@ -248,7 +248,7 @@ async fn deliver(
     hub: &Hub,
     mut server: TcpStream,
     mut talk: Talk,
-    mut lane: Lane,
+    mut telling: Lane,
     late: &Late,
 ) -> Result<(), String> {
     // A server that is gone shows in the hit, which stays without an answer.
@@ -256,10 +256,12 @@ async fn deliver(
         return Ok(());
     }
     while !late.is_answered(&talk) {
-        let message = lane.next(&talk, Direction::ToClient)?.map(<[u8]>::to_vec);
+        let message = telling
+            .next(&talk, Direction::ToClient)?
+            .map(<[u8]>::to_vec);
         if let Some(message) = message {
             talk.step(hub, Direction::ToClient, &message)?;
-        } else if !matches!(server.read_buf(&mut lane.read).await, Ok(1..)) {
+        } else if !matches!(server.read_buf(&mut telling.read).await, Ok(1..)) {
             return Ok(());
         }
     }
