@@ -1,5 +1,7 @@
 //! The shortest way to cut a connection around one COMMIT.
 
+use std::sync::Arc;
+
 use crate::error::Error;
 use crate::proxy::{Ending, Fault, Plan, Proxy};
 use crate::test_db::TestDb;
@@ -17,9 +19,10 @@ pub enum Cut {
     SilentAfterReply,
 }
 
-/// A [`Proxy`] that knows the faults of [`Cut`] only.
+/// A [`Proxy`] that knows the faults of [`Cut`] only, and ends with the runtime it was started in
+/// rather than with this value.
 #[derive(Debug)]
-pub struct CutProxy(Proxy);
+pub struct CutProxy(Arc<Proxy>);
 
 impl CutProxy {
     /// Starts a proxy before the server of `test`.
@@ -27,7 +30,13 @@ impl CutProxy {
     /// # Errors
     /// If no port is free, or for `SQLite`, which has no server.
     pub async fn before(test: &TestDb) -> Result<Self, Error> {
-        Proxy::before(test).await.map(Self)
+        let proxy = Arc::new(Proxy::before(test).await?);
+        let kept = Arc::clone(&proxy);
+        tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(kept);
+        });
+        Ok(Self(proxy))
     }
 
     /// The way to the database through the proxy.
