@@ -9,8 +9,10 @@ use support::{
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-engine_tests! { gives_each_test_its_own_database, sees_open_transactions }
-engine_tests! { on_postgres on_mariadb: terminates_sessions, drops_the_database_at_the_end }
+engine_tests! { on_sqlite on_postgres on_mariadb on_mysql:
+    gives_each_test_its_own_database, sees_open_transactions
+}
+engine_tests! { on_postgres on_mariadb on_mysql: terminates_sessions, drops_the_database_at_the_end }
 
 async fn gives_each_test_its_own_database(engine: Engine) -> TestResult {
     let (first, second) = (TestDb::new(engine).await?, TestDb::new(engine).await?);

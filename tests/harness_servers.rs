@@ -13,11 +13,11 @@ use support::{Engine, Server, TestDb, TestResult, connect, engine_tests, wait_un
 const LIMIT: Duration = Duration::from_secs(10);
 
 engine_tests! {
-    on_postgres on_mariadb:
+    on_postgres on_mariadb on_mysql:
     keeps_data_over_kill_and_restart, stops_in_an_orderly_way, freezes_and_goes_on,
-    counts_deadlocks, starts_many_servers_at_once, leaves_nothing_behind_when_killed,
-    leaves_nothing_behind_at_the_end
+    counts_deadlocks, leaves_nothing_behind_when_killed, leaves_nothing_behind_at_the_end
 }
+engine_tests! { on_postgres on_mariadb: starts_many_servers_at_once }
 
 async fn keeps_data_over_kill_and_restart(engine: Engine) -> TestResult {
     let server = Server::start_private(engine, &[])?;
@@ -146,8 +146,8 @@ impl Run {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RESILIENT_TEST_")) {
             command.env_remove(name);
         }
-        let script =
-            "echo $$ $RESILIENT_TEST_POSTGRES_URL$RESILIENT_TEST_MARIADB_URL; exec sleep $0";
+        let script = "echo $$ $RESILIENT_TEST_POSTGRES_URL$RESILIENT_TEST_MARIADB_URL$RESILIENT_TEST_MYSQL_URL; \
+             exec sleep $0";
         let mut child = command
             .args(["sh", "-c", script, seconds])
             .env(support::ENGINES_VARIABLE, engine.name())
@@ -226,7 +226,7 @@ fn an_unknown_engine_is_an_error() {
     let (code, printed) = with_servers("sqlite,oracle", &["true"]);
     assert_eq!(code, Some(1));
     let expected = "RESILIENT_TEST_ENGINES=`sqlite,oracle`: `oracle` is not an engine; \
-                    allowed: sqlite, postgres, mariadb";
+                    allowed: sqlite, postgres, mariadb, mysql";
     assert!(printed.contains(expected), "{printed}");
 }
 

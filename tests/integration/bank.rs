@@ -103,7 +103,9 @@ impl Bank {
 pub fn impatient(engine: Engine, sql: &str) -> String {
     match engine {
         Engine::Postgres => format!("SET LOCAL lock_timeout = '1ms'; {sql}"),
-        Engine::MariaDb => format!("SET STATEMENT innodb_lock_wait_timeout = 0 FOR {sql}"),
+        Engine::MariaDb | Engine::MySql => {
+            format!("SET STATEMENT innodb_lock_wait_timeout = 0 FOR {sql}")
+        }
         Engine::Sqlite => sql.to_owned(),
     }
 }
@@ -119,10 +121,10 @@ pub fn always(engine: Engine, kind: FaultKind) -> Option<&'static str> {
         Engine::Postgres => {
             Some("DO $$ BEGIN RAISE EXCEPTION 'always' USING ERRCODE = '40001'; END $$")
         }
-        Engine::MariaDb if lock_timeout => {
+        Engine::MariaDb | Engine::MySql if lock_timeout => {
             Some("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1205, MESSAGE_TEXT = 'always'")
         }
-        Engine::MariaDb => {
+        Engine::MariaDb | Engine::MySql => {
             Some("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1020, MESSAGE_TEXT = 'always'")
         }
         Engine::Sqlite => lock_timeout.then_some("UPDATE account SET balance = 0 WHERE id = 1"),

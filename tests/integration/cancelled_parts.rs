@@ -152,7 +152,7 @@ async fn a_runtime_may_end_under_running_calls(engine: Engine) -> TestResult {
     let name = match engine {
         Engine::Sqlite => "doomed-sqlite",
         Engine::Postgres => "doomed-postgres",
-        Engine::MariaDb => "doomed-mariadb",
+        Engine::MariaDb | Engine::MySql => "doomed-mariadb",
     };
     let panics = panics_of(name);
     let bank = Rig::new(2).bank(engine, 2).await;

@@ -147,7 +147,7 @@ async fn no_message_and_no_log_line_holds_user_data_and_the_source_does(
         let driver = match engine {
             Engine::Sqlite => "UNIQUE constraint failed: entry.note",
             Engine::Postgres => "duplicate key value violates unique constraint",
-            Engine::MariaDb => "Duplicate entry",
+            Engine::MariaDb | Engine::MySql => "Duplicate entry",
         };
         let below = chain(error);
         assert!(

@@ -68,7 +68,7 @@ async fn the_pool_has_its_size_and_overflow_and_no_more(engine: Engine) -> TestR
 async fn a_slow_statement_is_ended(engine: Engine) -> TestResult {
     let slow = match engine {
         Engine::Postgres => "SELECT pg_sleep(600)",
-        Engine::MariaDb => "SELECT SLEEP(600)",
+        Engine::MariaDb | Engine::MySql => "SELECT SLEEP(600)",
         Engine::Sqlite => {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000000) \
              SELECT SUM(i) FROM n"
@@ -111,7 +111,9 @@ async fn a_slow_statement_is_ended(engine: Engine) -> TestResult {
 async fn mark(db: &ResilientConnection, engine: Engine) -> Result<i64, sea_orm::DbErr> {
     Ok(match engine {
         Engine::Postgres => number(db, "SELECT CAST(pg_backend_pid() AS CHAR(9)) AS n").await,
-        Engine::MariaDb => number(db, "SELECT CAST(CONNECTION_ID() AS CHAR) AS n").await,
+        Engine::MariaDb | Engine::MySql => {
+            number(db, "SELECT CAST(CONNECTION_ID() AS CHAR) AS n").await
+        }
         // Temporary tables are a connection's own; in a transaction, which is not moved to
         // another one half-way.
         Engine::Sqlite => {

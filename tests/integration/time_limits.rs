@@ -85,7 +85,7 @@ async fn an_attempt_that_runs_into_its_timeout_is_undone_and_run_again(
     let sleep = match engine {
         Engine::Sqlite => None,
         Engine::Postgres => Some("SELECT pg_sleep(600)"),
-        Engine::MariaDb => Some("SELECT SLEEP(600)"),
+        Engine::MariaDb | Engine::MySql => Some("SELECT SLEEP(600)"),
     };
     for waiting in [None, sleep] {
         let runs = AtomicU32::new(0);

@@ -57,6 +57,9 @@ pub enum Error {
     /// A statement of the harness failed.
     #[error("database: {0}")]
     Database(#[from] sea_orm::DbErr),
+    /// A proxy did not understand what passed, or did not do what it was told.
+    #[error("proxy: {0}")]
+    Proxy(String),
     /// Something that was waited for did not happen.
     #[error("waited {seconds} s in vain for {what}")]
     Timeout {

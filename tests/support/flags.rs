@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::locate::Engine;
+use crate::mysql::speaks_mysql;
 
 const MARIADB: &[&str] = &[
     "--bind-address=127.0.0.1",
@@ -14,6 +15,20 @@ const MARIADB: &[&str] = &[
     "--character-set-server=utf8mb4",
     "--innodb-buffer-pool-size=16M",
     "--innodb-log-file-size=8M",
+    "--innodb-flush-method=nosync",
+    "--innodb-lock-wait-timeout=2",
+    "--max-connections=300",
+];
+
+const MYSQL: &[&str] = &[
+    "--bind-address=127.0.0.1",
+    "--socket=socket",
+    "--mysqlx=OFF",
+    "--secure-file-priv=NULL",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--innodb-buffer-pool-size=16M",
+    "--innodb-redo-log-capacity=64M",
     "--innodb-flush-method=nosync",
     "--innodb-lock-wait-timeout=2",
     "--max-connections=300",
@@ -34,16 +49,20 @@ const POSTGRES: &[&str] = &[
 /// The flags of a server on `data` and `port`.
 pub(crate) fn flags(engine: Engine, data: &Path, port: u16) -> Vec<String> {
     let data = data.display();
-    let (own, fixed) = if engine == Engine::MariaDb {
-        let own = vec![
-            // Must be the first.
-            "--no-defaults".to_owned(),
+    let (own, fixed) = if speaks_mysql(engine) {
+        let mut own = vec![
             format!("--datadir={data}"),
             format!("--port={port}"),
             format!("--pid-file={data}/server.pid"),
             format!("--tmpdir={data}"),
         ];
-        (own, MARIADB)
+        if engine == Engine::MySql {
+            (own, MYSQL)
+        } else {
+            // Must be the first.
+            own.insert(0, "--no-defaults".to_owned());
+            (own, MARIADB)
+        }
     } else {
         (
             vec![

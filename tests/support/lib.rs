@@ -17,9 +17,11 @@ mod cut_proxy;
 mod error;
 mod flags;
 mod locate;
+mod mysql;
 mod observe;
 mod port;
 pub mod process;
+mod proxy;
 mod run_dir;
 mod server;
 mod shared;
@@ -33,10 +35,12 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 pub use cut_proxy::{Cut, CutProxy};
 pub use error::Error;
 pub use locate::{Engine, Missing};
+pub use mysql::CACHE_VARIABLE;
+pub use proxy::{Boundary, Direction, Ending, Fault, Flight, Hit, Plan, Proxy, Side, is_commit};
 pub use server::Server;
 pub use shared::{
-    ENGINES_VARIABLE, MARIADB_VARIABLE, POSTGRES_VARIABLE, Shared, TestRun, engines, mariadb,
-    postgres,
+    ENGINES_VARIABLE, MARIADB_VARIABLE, MYSQL_VARIABLE, POSTGRES_VARIABLE, Shared, TestRun,
+    engines, mariadb, mysql, postgres,
 };
 pub use test_db::TestDb;
 
@@ -92,8 +96,11 @@ where
 /// The tests of `async fn moves_money` are named `moves_money::on_sqlite`,
 /// `moves_money::on_postgres` and `moves_money::on_mariadb`. A run that leaves out an engine skips
 /// by these names, so they are reported as filtered out and not as passed. A test for one engine
-/// only that does not use this macro must have `on_postgres`, `on_mariadb` or `on_sqlite` in its
-/// name for the same reason.
+/// only that does not use this macro must have `on_postgres`, `on_mariadb`, `on_sqlite` or
+/// `on_mysql` in its name for the same reason.
+///
+/// `MySQL` is not among the engines of a test unless it says `on_mysql`, and only with the feature
+/// `mysql` of this package: the server is downloaded, and takes seconds to start.
 ///
 /// ```
 /// use support::{Engine, TestDb, TestResult, engine_tests};
@@ -132,6 +139,10 @@ macro_rules! engine_tests {
     };
     (@one on_sqlite $test:ident) => { $crate::engine_tests! { @test on_sqlite Sqlite $test } };
     (@one on_postgres $test:ident) => { $crate::engine_tests! { @test on_postgres Postgres $test } };
+    (@one on_mysql $test:ident) => {
+        #[cfg(feature = "mysql")]
+        $crate::engine_tests! { @test on_mysql MySql $test }
+    };
     (@one on_mariadb $test:ident) => { $crate::engine_tests! { @test on_mariadb MariaDb $test } };
     (@test $name:ident $engine:ident $test:ident) => {
         #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,11 +16,16 @@ pub enum Engine {
     Postgres,
     /// `MariaDB`, a private server.
     MariaDb,
+    /// `MySQL`, a private server that is downloaded. Only tests that ask for it run on it.
+    MySql,
 }
 
 impl Engine {
-    /// Every engine, in the order in which they are reported.
+    /// Every engine that tests run on unless they say otherwise, in the order in which they are
+    /// reported.
     pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MariaDb];
+    /// These, and the one that has to be asked for.
+    pub const EVERY: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::MariaDb, Self::MySql];
 
     /// The name used in settings, options and test names.
     pub const fn name(self) -> &'static str {
@@ -28,17 +33,18 @@ impl Engine {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::MariaDb => "mariadb",
+            Self::MySql => "mysql",
         }
     }
 
     /// The programs a private server needs: the one that creates a data folder, then the server.
-    /// Nothing for `SQLite`.
+    /// Nothing for `SQLite`, and for `MySQL`, which the harness downloads by itself.
     ///
     /// # Errors
     /// The first program that is not installed.
     pub fn programs(self) -> Result<Vec<PathBuf>, Missing> {
         let (package, names): (_, &[&'static str]) = match self {
-            Self::Sqlite => ("", &[]),
+            Self::Sqlite | Self::MySql => ("", &[]),
             Self::Postgres => ("postgresql", &["initdb", "postgres"]),
             Self::MariaDb => ("mariadb-server", &["mariadb-install-db", "mariadbd"]),
         };
@@ -72,11 +78,11 @@ impl FromStr for Engine {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
+        Self::EVERY
             .into_iter()
             .find(|engine| engine.name() == name)
             .ok_or_else(|| {
-                let allowed = Self::ALL.map(Self::name).join(", ");
+                let allowed = Self::EVERY.map(Self::name).join(", ");
                 format!("`{name}` is not an engine; allowed: {allowed}")
             })
     }

@@ -29,7 +29,7 @@ impl TestDb {
                 "SELECT count(*) FROM pg_stat_activity \
                  WHERE datname = current_database() AND pid <> pg_backend_pid()"
             }
-            Engine::MariaDb => {
+            Engine::MariaDb | Engine::MySql => {
                 "SELECT count(*) FROM information_schema.processlist \
                  WHERE db = database() AND id <> connection_id()"
             }
@@ -45,7 +45,7 @@ impl TestDb {
 
     /// How many transactions other than the admin's are open in this database right now.
     ///
-    /// `MariaDB` counts a transaction from its first access to a table on. `SQLite` counts the one
+    /// `MariaDB` and `MySQL` count a transaction from its first access to a table on. `SQLite` counts the one
     /// that may write, so the answer is 0 or 1.
     ///
     /// # Errors
@@ -57,8 +57,8 @@ impl TestDb {
                            AND datname = current_database() AND pid <> pg_backend_pid()";
                 Ok(count(one::<i64>(self.admin(), sql).await?))
             }
-            Engine::MariaDb => {
-                let sql = "SELECT id FROM information_schema.processlist \
+            Engine::MariaDb | Engine::MySql => {
+                let sql = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
                            WHERE db = database() AND id <> connection_id()";
                 let ours: Vec<i64> = all(self.admin(), sql, "").await?;
                 let open = innodb_transactions(self.admin()).await?;
@@ -89,9 +89,9 @@ impl TestDb {
                            WHERE datname = current_database() AND pid <> pg_backend_pid()";
                 count(one::<i64>(self.admin(), sql).await?)
             }
-            Engine::MariaDb => {
+            Engine::MariaDb | Engine::MySql => {
                 let name: String = one(self.admin(), "SELECT database()").await?;
-                kill_mariadb_sessions(self.admin(), &name).await?
+                kill_mysql_sessions(self.admin(), &name).await?
             }
             engine @ Engine::Sqlite => {
                 return Err(Error::Unsupported {
@@ -105,8 +105,8 @@ impl TestDb {
         Ok(ended)
     }
 
-    /// How many deadlocks the server has counted: `PostgreSQL` in this database, `MariaDB` in all its
-    /// databases. `PostgreSQL` reports up to ten seconds late.
+    /// How many deadlocks the server has counted: `PostgreSQL` in this database, `MariaDB`
+    /// and `MySQL` in all their databases. `PostgreSQL` reports up to ten seconds late.
     ///
     /// # Errors
     /// If the server does not answer, or for `SQLite`, which counts none.
@@ -115,6 +115,11 @@ impl TestDb {
             Engine::Postgres => {
                 let sql =
                     "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+                one(self.admin(), sql).await?
+            }
+            Engine::MySql => {
+                let sql = "SELECT count FROM information_schema.innodb_metrics \
+                           WHERE name = 'lock_deadlocks'";
                 one(self.admin(), sql).await?
             }
             Engine::MariaDb => {
@@ -154,13 +159,12 @@ impl TestDb {
     }
 }
 
-/// Ends every session of a `MariaDB` database but that of `admin`.
-pub(crate) async fn kill_mariadb_sessions(
+/// Ends every session of a `MariaDB` or `MySQL` database but that of `admin`.
+pub(crate) async fn kill_mysql_sessions(
     admin: &DatabaseConnection,
     database: &str,
 ) -> Result<usize, DbErr> {
-    let sql =
-        "SELECT id FROM information_schema.processlist WHERE db = ? AND id <> connection_id()";
+    let sql = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ? AND id <> connection_id()";
     let sessions: Vec<i64> = all(admin, sql, database).await?;
     for id in &sessions {
         // A session may have ended by itself meanwhile.
@@ -182,7 +186,9 @@ async fn innodb_transactions(admin: &DatabaseConnection) -> Result<Vec<i64>, DbE
     let open =
         transactions.filter(|text| !text.lines().next().unwrap_or("").contains("not started"));
     let session = |text: &str| {
-        let (_, rest) = text.split_once("MariaDB thread id ")?;
+        let (_, rest) = text
+            .split_once("MariaDB thread id ")
+            .or_else(|| text.split_once("MySQL thread id "))?;
         rest.split(',').next()?.parse().ok()
     };
     Ok(open.filter_map(session).collect())

@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use crate::error::{Context, Error};
 use crate::flags::flags;
 use crate::locate::Engine;
+use crate::mysql::{self, speaks_mysql};
 use crate::port::{free_port, greets};
 use crate::process::{confined, is_stopped, signal, spawn, tree, wait_gone};
 use crate::run_dir::server_dir;
@@ -22,7 +23,7 @@ use crate::template;
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
-/// A private `PostgreSQL` or `MariaDB` server.
+/// A private `PostgreSQL`, `MariaDB` or `MySQL` server.
 ///
 /// It listens on a free port of 127.0.0.1, keeps its data in a temporary folder and ends with this
 /// value, or with this process, whichever comes first. Every method blocks for some milliseconds,
@@ -42,7 +43,7 @@ enum Launch {
 }
 
 impl Server {
-    /// Starts a server. `extra_flags` come after the harness's own and so win over them; both
+    /// Starts a server. `extra_flags` come after the harness's own and so win over them; all
     /// engines take `--name=value`.
     ///
     /// # Errors
@@ -98,7 +99,7 @@ impl Server {
 
     /// The address of a database on this server, for the account that may do everything.
     pub fn url(&self, database: &str) -> String {
-        let account = if self.engine == Engine::MariaDb {
+        let account = if speaks_mysql(self.engine) {
             "mysql://root"
         } else {
             "postgres://postgres"
@@ -130,20 +131,20 @@ impl Server {
     /// # Errors
     /// If it is still there after a minute.
     pub fn stop(&self) -> Result<(), Error> {
-        self.stop_by(if self.engine == Engine::MariaDb {
+        self.stop_by(if speaks_mysql(self.engine) {
             Signal::TERM
         } else {
             Signal::INT
         })
     }
 
-    /// `PostgreSQL`'s immediate shutdown: sessions are cut and the next start recovers. `MariaDB` has
-    /// no such thing and is killed.
+    /// `PostgreSQL`'s immediate shutdown: sessions are cut and the next start recovers. `MariaDB` and
+    /// `MySQL` have no such thing and are killed.
     ///
     /// # Errors
     /// If it is still there after a minute.
     pub fn stop_immediate(&self) -> Result<(), Error> {
-        if self.engine == Engine::MariaDb {
+        if speaks_mysql(self.engine) {
             self.kill()
         } else {
             self.stop_by(Signal::QUIT)
@@ -208,8 +209,10 @@ impl Server {
     }
 
     fn launch(&self) -> Result<Launch, Error> {
-        let programs = self.engine.programs()?;
-        let mut command = confined(&programs[1]);
+        let mut command = match self.engine {
+            Engine::MySql => mysql::server()?,
+            engine => confined(&engine.programs()?[1]),
+        };
         command
             .args(flags(self.engine, &self.data_dir(), self.port))
             .args(&self.flags);
@@ -252,8 +255,8 @@ impl Server {
     /// Whether the process `pid` is the one that owns the data and takes connections. The pid
     /// matters: at the port alone somebody else might answer.
     fn is_ready(&self, pid: u32) -> bool {
-        let mariadb = self.engine == Engine::MariaDb;
-        let file = self.data_dir().join(if mariadb {
+        let mysql = speaks_mysql(self.engine);
+        let file = self.data_dir().join(if mysql {
             "server.pid"
         } else {
             "postmaster.pid"
@@ -263,8 +266,8 @@ impl Server {
         if lines.next() != Some(pid.to_string().as_str()) {
             return false;
         }
-        // PostgreSQL writes its state into line 8, MariaDB greets whoever connects.
-        if mariadb {
+        // PostgreSQL writes its state into line 8, MariaDB and MySQL greet whoever connects.
+        if mysql {
             greets(self.port)
         } else {
             lines.nth(6) == Some("ready")

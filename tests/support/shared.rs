@@ -14,6 +14,9 @@ pub const POSTGRES_VARIABLE: &str = "RESILIENT_TEST_POSTGRES_URL";
 /// Where the `MariaDB` server of the test run is, without a database name.
 pub const MARIADB_VARIABLE: &str = "RESILIENT_TEST_MARIADB_URL";
 
+/// Where the `MySQL` server of the test run is, without a database name.
+pub const MYSQL_VARIABLE: &str = "RESILIENT_TEST_MYSQL_URL";
+
 /// The engines selected by [`ENGINES_VARIABLE`].
 ///
 /// # Errors
@@ -54,7 +57,9 @@ impl Shared {
     }
 
     fn find(engine: Engine) -> Result<Self, Error> {
-        if !engines()?.contains(&engine) {
+        // Who asks for MySQL has selected it, unless others are.
+        let asked = engine == Engine::MySql && std::env::var_os(ENGINES_VARIABLE).is_none();
+        if !asked && !engines()?.contains(&engine) {
             return Err(Error::NotSelected(engine));
         }
         if let Some(base) = variable(engine).and_then(|name| std::env::var(name).ok()) {
@@ -94,6 +99,18 @@ pub fn mariadb() -> Result<&'static Shared, Error> {
     static SERVER: OnceLock<Result<Shared, Error>> = OnceLock::new();
     SERVER
         .get_or_init(|| Shared::find(Engine::MariaDb))
+        .as_ref()
+        .map_err(Error::clone)
+}
+
+/// The shared `MySQL` server, as [`postgres`]. Without [`ENGINES_VARIABLE`] it counts as selected.
+///
+/// # Errors
+/// If `MySQL` is not selected, cannot be downloaded or does not start. The first answer stays.
+pub fn mysql() -> Result<&'static Shared, Error> {
+    static SERVER: OnceLock<Result<Shared, Error>> = OnceLock::new();
+    SERVER
+        .get_or_init(|| Shared::find(Engine::MySql))
         .as_ref()
         .map_err(Error::clone)
 }
@@ -146,5 +163,6 @@ fn variable(engine: Engine) -> Option<&'static str> {
         Engine::Sqlite => None,
         Engine::Postgres => Some(POSTGRES_VARIABLE),
         Engine::MariaDb => Some(MARIADB_VARIABLE),
+        Engine::MySql => Some(MYSQL_VARIABLE),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use crate::error::{Context, Error};
 use crate::locate::Engine;
+use crate::mysql;
 use crate::process::{confined, run};
 use crate::run_dir::server_dir;
 
@@ -40,6 +41,7 @@ pub(crate) fn variable(engine: Engine) -> String {
 pub(crate) fn template(engine: Engine) -> Result<PathBuf, Error> {
     static POSTGRES: OnceLock<Result<PathBuf, Error>> = OnceLock::new();
     static MARIADB: OnceLock<Result<PathBuf, Error>> = OnceLock::new();
+    static MYSQL: OnceLock<Result<PathBuf, Error>> = OnceLock::new();
     if let Some(path) = std::env::var_os(variable(engine)) {
         return Ok(path.into());
     }
@@ -52,14 +54,18 @@ pub(crate) fn template(engine: Engine) -> Result<PathBuf, Error> {
         }
         Engine::Postgres => &POSTGRES,
         Engine::MariaDb => &MARIADB,
+        Engine::MySql => &MYSQL,
     };
     cell.get_or_init(|| create(engine)).clone()
 }
 
 fn create(engine: Engine) -> Result<PathBuf, Error> {
-    let programs = engine.programs()?;
     let data = server_dir(&format!("template-{engine}"))?.join("data");
-    let mut command = confined(&programs[0]);
+    if engine == Engine::MySql {
+        mysql::initialize(&data)?;
+        return Ok(data);
+    }
+    let mut command = confined(&engine.programs()?[0]);
     if engine == Engine::MariaDb {
         command
             .arg("--no-defaults")

@@ -8,9 +8,10 @@ use tempfile::TempDir;
 
 use crate::error::{Context, Error};
 use crate::locate::Engine;
+use crate::mysql::speaks_mysql;
 use crate::run_dir::run_dir;
 use crate::server::Server;
-use crate::{connect, mariadb, observe, postgres};
+use crate::{connect, mariadb, mysql, observe, postgres};
 
 /// A new, empty database that ends with this value.
 ///
@@ -45,6 +46,9 @@ impl TestDb {
             }
             Engine::MariaDb => {
                 Self::create(engine, |name| mariadb().map(|server| server.url(name))).await
+            }
+            Engine::MySql => {
+                Self::create(engine, |name| mysql().map(|server| server.url(name))).await
             }
         }
     }
@@ -103,7 +107,7 @@ impl TestDb {
     {
         let name = unique_name();
         let (maintenance, create) = match engine {
-            Engine::MariaDb => ("mysql", format!("CREATE DATABASE {name}")),
+            Engine::MariaDb | Engine::MySql => ("mysql", format!("CREATE DATABASE {name}")),
             // Nobody can be connected to `template0`, which would make this wait.
             _ => (
                 "postgres",
@@ -180,9 +184,9 @@ impl Drop for TestDb {
 async fn remove(engine: Engine, database: OnServer) -> Result<(), DbErr> {
     let OnServer { name, maintenance } = database;
     let server = connect(&maintenance, 1).await?;
-    if engine == Engine::MariaDb {
+    if speaks_mysql(engine) {
         // Open transactions of the test would block it.
-        observe::kill_mariadb_sessions(&server, &name).await?;
+        observe::kill_mysql_sessions(&server, &name).await?;
         server
             .execute_unprepared(&format!("DROP DATABASE {name}"))
             .await?;

@@ -63,7 +63,7 @@ impl Way {
         let id = match engine {
             Engine::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
             Engine::Postgres => "SERIAL PRIMARY KEY",
-            Engine::MariaDb => "INT AUTO_INCREMENT PRIMARY KEY",
+            Engine::MariaDb | Engine::MySql => "INT AUTO_INCREMENT PRIMARY KEY",
         };
         let keys = match self {
             Self::Inline => ", UNIQUE (email), UNIQUE (ship, berth)".to_owned(),
@@ -101,7 +101,7 @@ impl Way {
         let (crew, age) = match engine {
             Engine::Sqlite => (None, Some("age >= 16")),
             Engine::Postgres => (Some("crew_pkey"), Some("sailor_age_check")),
-            Engine::MariaDb => (Some("PRIMARY"), Some("sailor.age")),
+            Engine::MariaDb | Engine::MySql => (Some("PRIMARY"), Some("sailor.age")),
         };
         let names = |email, berth, age, crew_id| Names {
             crew,
@@ -118,7 +118,7 @@ impl Way {
                 age,
                 Some("sailor_crew_id_fkey"),
             ),
-            (Self::Inline, Engine::MariaDb) => {
+            (Self::Inline, Engine::MariaDb | Engine::MySql) => {
                 names(Some("email"), Some("ship"), age, Some("sailor_ibfk_1"))
             }
             (Self::Named, _) => names(
@@ -135,7 +135,7 @@ impl Way {
                 match engine {
                     Engine::Sqlite => None,
                     Engine::Postgres => Some("sailor_email_key"),
-                    Engine::MariaDb => Some("email"),
+                    Engine::MariaDb | Engine::MySql => Some("email"),
                 },
                 Some("idx-sailor-berth"),
                 age,
@@ -149,7 +149,7 @@ impl Way {
                 match engine {
                     Engine::Sqlite => None,
                     Engine::Postgres => Some("sailor_crew_id_fkey"),
-                    Engine::MariaDb => Some("sailor_ibfk_1"),
+                    Engine::MariaDb | Engine::MySql => Some("sailor_ibfk_1"),
                 },
             ),
             (Self::Migration, _) => names(

@@ -80,7 +80,7 @@ async fn numbers_of_a_connection_are_its_own(engine: Engine) -> TestResult {
     let db = open(&test, 2, PATIENCE, settings()).await;
     let sql = match engine {
         Engine::Postgres => "SELECT CAST(pg_backend_pid() AS text) AS n",
-        Engine::MariaDb => "SELECT CAST(connection_id() AS char) AS n",
+        Engine::MariaDb | Engine::MySql => "SELECT CAST(connection_id() AS char) AS n",
         Engine::Sqlite => "SELECT '0' AS n",
     };
     let statement = Statement::from_string(db.get_database_backend(), sql);

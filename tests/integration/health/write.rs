@@ -14,7 +14,7 @@ async fn catalogue(test: &TestDb) -> Result<Vec<String>, support::Error> {
             "SELECT CAST(oid AS text) AS n FROM pg_class \
              UNION ALL SELECT nspname FROM pg_namespace ORDER BY 1"
         }
-        Engine::MariaDb => {
+        Engine::MariaDb | Engine::MySql => {
             "SELECT CAST(table_name AS CHAR) AS n FROM information_schema.tables \
              WHERE table_schema = DATABASE() ORDER BY 1"
         }
@@ -77,7 +77,7 @@ async fn a_server_that_takes_no_writes_is_unhealthy_for_them(engine: Engine) -> 
              DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only',\
              current_database()); END $$",
         ),
-        Engine::MariaDb => ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0"),
+        Engine::MariaDb | Engine::MySql => ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0"),
         Engine::Sqlite => ("PRAGMA query_only = 1", "PRAGMA query_only = 0"),
     };
     let sqlite = open(&test, 1, PATIENCE, settings()).await;

@@ -41,7 +41,7 @@ async fn the_pool_underneath_is_shared(engine: Engine) -> TestResult {
     let idle = match engine {
         Engine::Sqlite => db.get_sqlite_connection_pool().size(),
         Engine::Postgres => db.get_postgres_connection_pool().size(),
-        Engine::MariaDb => db.get_mysql_connection_pool().size(),
+        Engine::MariaDb | Engine::MySql => db.get_mysql_connection_pool().size(),
     };
     assert!((1..=2).contains(&idle));
 

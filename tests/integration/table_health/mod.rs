@@ -43,7 +43,7 @@ pub async fn report(schema: &Schema, table: &str, options: TableOptions) -> Tabl
 pub fn time(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => "TIMESTAMPTZ",
-        Engine::MariaDb => "DATETIME(6)",
+        Engine::MariaDb | Engine::MySql => "DATETIME(6)",
         Engine::Sqlite => "TEXT",
     }
 }
@@ -52,7 +52,7 @@ pub fn time(engine: Engine) -> &'static str {
 pub fn ago(engine: Engine, days: u32) -> String {
     match engine {
         Engine::Postgres => format!("now() - interval '{days} days'"),
-        Engine::MariaDb => format!("UTC_TIMESTAMP() - INTERVAL {days} DAY"),
+        Engine::MariaDb | Engine::MySql => format!("UTC_TIMESTAMP() - INTERVAL {days} DAY"),
         Engine::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{days} days')"),
     }
 }
@@ -63,7 +63,7 @@ pub async fn fill(schema: &Schema, table: &str, rows: u32, values: &str) {
         Engine::Postgres => {
             format!("INSERT INTO {table} SELECT {values} FROM generate_series(1, {rows}) i")
         }
-        Engine::MariaDb => {
+        Engine::MariaDb | Engine::MySql => {
             format!(
                 "INSERT INTO {table} SELECT {values} FROM (SELECT seq AS i FROM seq_1_to_{rows}) s"
             )

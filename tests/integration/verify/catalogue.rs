@@ -50,7 +50,7 @@ async fn inline_constraints(engine: Engine) -> TestResult {
             "unique users_handle (tenant, handle)",
             "unique users_pkey (id) primary",
         ],
-        Engine::MariaDb => &[
+        Engine::MariaDb | Engine::MySql => &[
             "check CONSTRAINT_1 (tenant)",
             "check users.age (age)",
             "check users_score (score, age)",
@@ -239,7 +239,7 @@ async fn triggers_and_views(engine: Engine) -> TestResult {
                 ])
                 .await;
         }
-        Engine::MariaDb => {
+        Engine::MariaDb | Engine::MySql => {
             schema
                 .run(&["CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @x = 1"])
                 .await;

@@ -96,7 +96,7 @@ async fn an_update_that_cascades_into_a_key_names_the_childs(engine: Engine) -> 
             ])
             .await;
         }
-        Engine::MariaDb => {
+        Engine::MariaDb | Engine::MySql => {
             lab.run(&[
                 "SET foreign_key_checks = 0",
                 "INSERT INTO d VALUES (1, 1, 7), (2, 9, 7)",

@@ -49,7 +49,7 @@ async fn twins(engine: Engine) -> Lab {
             ])
             .await;
         }
-        Engine::MariaDb => {
+        Engine::MariaDb | Engine::MySql => {
             lab.run(&["CREATE TRIGGER copy AFTER INSERT ON t FOR EACH ROW \
              INSERT INTO u VALUES (NEW.id, NEW.a, NEW.x, NEW.r)"])
                 .await;
@@ -76,7 +76,7 @@ async fn twins(engine: Engine) -> Lab {
 fn on<'a>(engine: Engine, postgres: &'a str, mariadb: &'a str, sqlite: &'a str) -> &'a str {
     match engine {
         Engine::Postgres => postgres,
-        Engine::MariaDb => mariadb,
+        Engine::MariaDb | Engine::MySql => mariadb,
         Engine::Sqlite => sqlite,
     }
 }
@@ -122,7 +122,7 @@ async fn a_foreign_key_that_a_trigger_violates_is_its_own(engine: Engine) -> Tes
             "DROP TRIGGER copy",
             "CREATE TRIGGER copy AFTER INSERT ON t BEGIN INSERT INTO u VALUES (NEW.id, 2, NEW.x, 77); END",
         ]).await,
-        Engine::MariaDb => lab.run(&[
+        Engine::MariaDb | Engine::MySql => lab.run(&[
             "CREATE OR REPLACE TRIGGER copy AFTER INSERT ON t FOR EACH ROW INSERT INTO u VALUES (NEW.id, 2, NEW.x, 77)",
         ]).await,
         Engine::Postgres => lab.run(&[
