@@ -236,6 +236,50 @@ async fn what_a_routine_committed_is_not_taken_for_undone(engine: Engine) -> Tes
     Ok(())
 }
 
+/// Two old markers of another machine, one of which the server has seen just now.
+async fn old_markers_are_deleted_by_the_servers_clock(engine: Engine) -> TestResult {
+    let rig = Rig::new(engine).await?;
+    let old = match engine {
+        Engine::Postgres => "now() - interval '2 days'",
+        Engine::Sqlite => "datetime('now', '-2 days')",
+        _ => "NOW() - INTERVAL 2 DAY",
+    };
+    let literal = |token: &str| match engine {
+        Engine::Postgres => format!("decode('{token}', 'hex')"),
+        _ => format!("X'{token}'"),
+    };
+    let kept = "000001000000abcdefabcdefabcd0001";
+    let gone = "000001000000abcdefabcdefabcd0002";
+    for sql in [
+        format!(
+            "INSERT INTO resilient_commits (token, fenced) VALUES ({}, FALSE)",
+            literal(kept)
+        ),
+        format!(
+            "INSERT INTO resilient_commits (token, fenced, created_at) VALUES ({}, FALSE, {old})",
+            literal(gone)
+        ),
+    ] {
+        rig.test.admin().execute_unprepared(&sql).await?;
+    }
+    rig.enter(TransactOptions::new()).await.0?;
+    support::wait_until("the old one's end", crate::rig::PATIENCE, async || {
+        let sql = format!(
+            "SELECT token FROM resilient_commits WHERE token = {}",
+            literal(gone)
+        );
+        let statement = sea_orm::Statement::from_string(rig.db.get_database_backend(), sql);
+        Ok(rig.db.query_all_raw(statement).await?.is_empty())
+    })
+    .await?;
+    assert_eq!(
+        rig.markers().await?,
+        2,
+        "the young one and the commit's own"
+    );
+    Ok(())
+}
+
 engine_tests! { on_mariadb: what_a_routine_committed_is_not_taken_for_undone }
 
 engine_tests! { on_postgres on_mariadb:
@@ -249,4 +293,5 @@ engine_tests! {
     without_its_table_the_error_says_what_to_do,
     asking_settles_what_was_never_sent,
     the_table_may_have_any_name,
+    old_markers_are_deleted_by_the_servers_clock,
 }

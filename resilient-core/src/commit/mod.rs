@@ -59,8 +59,8 @@ pub struct VerifySettings {
     /// How long the database may take to come back and tell, where the call has no deadline;
     /// 60 s by default.
     pub patience: Duration,
-    /// How long markers are kept; 24 h by default, at least a minute. They can be asked for
-    /// during half of that, so clocks may differ by the other half.
+    /// How long markers are kept, by the server's clock; 24 h by default, at least a minute. They
+    /// can be asked for during half of that by one's own.
     pub retention: Duration,
 }
 

@@ -1,5 +1,7 @@
 //! The table of markers, as SQL text.
 
+use std::time::Duration;
+
 use resilient_core::{CommitToken, Effect, Fault, FaultKind};
 use sea_orm::DbBackend;
 
@@ -75,14 +77,27 @@ impl MarkerTable {
 
     /// Makes the table if there is none.
     pub(crate) fn create(&self, backend: DbBackend) -> String {
-        let (bytes, flag, engine) = match backend {
-            DbBackend::Postgres => ("bytea", "boolean", ""),
-            DbBackend::MySql => ("binary(16)", "boolean", " ENGINE=InnoDB"),
-            _ => ("blob", "boolean", " WITHOUT ROWID"),
+        let (bytes, time, engine) = match backend {
+            // Not the transaction's time, which may be long past.
+            DbBackend::Postgres => (
+                "bytea",
+                "timestamptz NOT NULL DEFAULT clock_timestamp()",
+                "",
+            ),
+            DbBackend::MySql => (
+                "binary(16)",
+                "timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP",
+                " ENGINE=InnoDB",
+            ),
+            _ => (
+                "blob",
+                "text NOT NULL DEFAULT CURRENT_TIMESTAMP",
+                " WITHOUT ROWID",
+            ),
         };
         format!(
             "CREATE TABLE IF NOT EXISTS {} (token {bytes} NOT NULL PRIMARY KEY,\
-             fenced {flag} NOT NULL){engine}",
+             fenced boolean NOT NULL,created_at {time}){engine}",
             self.quoted(backend)
         )
     }
@@ -133,25 +148,31 @@ impl MarkerTable {
         }
     }
 
-    /// Deletes at most `most` rows that are older than `bound`.
-    pub(crate) fn delete_before(
-        &self,
-        bound: CommitToken,
-        most: u32,
-        backend: DbBackend,
-    ) -> String {
-        let (table, bound) = (self.quoted(backend), bytes(bound, backend));
-        match backend {
+    /// Deletes at most `most` rows that are older than `age`, by the clock of this machine, which
+    /// finds them in the order of the key, and by the server's, which has the last word: with a
+    /// wrong clock here, a marker that is still asked for would be gone.
+    pub(crate) fn delete_older(&self, age: Duration, most: u32, backend: DbBackend) -> String {
+        let ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let bound = bytes(CommitToken::bound(ms), backend);
+        let (table, seconds) = (self.quoted(backend), age.as_secs());
+        let old = match backend {
             DbBackend::MySql => {
-                format!("DELETE FROM {table} WHERE token<{bound} ORDER BY token LIMIT {most}")
+                format!("UNIX_TIMESTAMP(created_at)<UNIX_TIMESTAMP()-{seconds}")
             }
+            DbBackend::Postgres => {
+                format!("created_at<clock_timestamp()-{seconds}*interval '1 second'")
+            }
+            _ => format!("created_at<datetime('now','-{seconds} seconds')"),
+        };
+        let old = format!("token<{bound} AND {old} ORDER BY token LIMIT {most}");
+        match backend {
+            DbBackend::MySql => format!("DELETE FROM {table} WHERE {old}"),
             DbBackend::Postgres => format!(
-                "DELETE FROM {table} WHERE token IN (SELECT token FROM {table} WHERE \
-                 token<{bound} ORDER BY token LIMIT {most} FOR UPDATE SKIP LOCKED)"
+                "DELETE FROM {table} WHERE token IN \
+                 (SELECT token FROM {table} WHERE {old} FOR UPDATE SKIP LOCKED)"
             ),
             _ => format!(
-                "DELETE FROM {table} WHERE token IN (SELECT token FROM {table} WHERE \
-                 token<{bound} ORDER BY token LIMIT {most})"
+                "DELETE FROM {table} WHERE token IN (SELECT token FROM {table} WHERE {old})"
             ),
         }
     }

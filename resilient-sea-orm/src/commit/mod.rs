@@ -64,8 +64,8 @@ impl Builder {
 }
 
 impl ResilientConnection {
-    /// Makes the table that verified commits need, if it is not there: a token of 16 bytes and a
-    /// flag, one row per verified commit of the last day. The migration `CreateMarkerTable`
+    /// Makes the table that verified commits need, if it is not there: a token of 16 bytes, a
+    /// flag and the time, one row per verified commit of the last day. The migration `CreateMarkerTable`
     /// (feature `migration`) does the same.
     ///
     /// # Errors

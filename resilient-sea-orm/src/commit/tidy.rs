@@ -2,14 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use resilient_core::{
-    CommitToken,
-    driver::{Database as _, Disposal, Session as _},
-};
+use resilient_core::driver::{Database as _, Disposal, Session as _};
 
 use crate::{
     pool::Pool,
-    session::{Request, limited},
+    session::{Request, Session, limited},
 };
 
 /// Rows in one statement: a few milliseconds, in which a writer on `SQLite` waits.
@@ -18,11 +15,15 @@ const BATCH: u32 = 500;
 /// Statements in a row. At one round a minute this keeps up with 1,600 commits a second.
 const BATCHES: u32 = 200;
 
-/// Between statements, for those who wait.
+/// Between statements, for those who wait. Also before the first one: the commit that led here is
+/// only just giving its connection back.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Deletes old markers in the background, on a connection that nobody uses; where there is none,
-/// the next round does it.
+/// How often it looks for a connection that nobody uses, once a second.
+const LOOKS: u32 = 30;
+
+/// Deletes old markers in the background, on a connection that nobody uses; where there is none
+/// for half a minute, the next round does it.
 pub(crate) fn tidy(pool: &Arc<Pool>) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return;
@@ -30,26 +31,35 @@ pub(crate) fn tidy(pool: &Arc<Pool>) {
     // The task is not to keep the pool open.
     let weak = Arc::downgrade(pool);
     runtime.spawn(async move {
-        for _ in 0..BATCHES {
+        let (mut batches, mut looks) = (0, 0);
+        let mut pause = PAUSE;
+        while batches < BATCHES && looks < LOOKS {
+            tokio::time::sleep(pause).await;
             let Some(pool) = weak.upgrade() else {
                 return;
             };
-            if batch(&pool).await != Some(u64::from(BATCH)) {
-                return;
+            match pool.idle_session() {
+                None => {
+                    looks += 1;
+                    pause = Duration::from_secs(1);
+                }
+                Some(session) => {
+                    batches += 1;
+                    pause = PAUSE;
+                    if batch(&pool, session).await < u64::from(BATCH) {
+                        return;
+                    }
+                }
             }
-            drop(pool);
-            tokio::time::sleep(PAUSE).await;
         }
     });
 }
 
-/// Answers how many rows were deleted; `None` if it could not be done now.
-async fn batch(pool: &Pool) -> Option<u64> {
+/// Answers how many rows were deleted.
+async fn batch(pool: &Pool, mut session: Session) -> u64 {
     let backend = pool.connection.get_database_backend();
-    let retention = pool.context().verify().retention.as_millis();
-    let bound = CommitToken::bound(u64::try_from(retention).unwrap_or(u64::MAX));
-    let sql = pool.markers.delete_before(bound, BATCH, backend);
-    let mut session = pool.idle_session()?;
+    let retention = pool.context().verify().retention;
+    let sql = pool.markers.delete_older(retention, BATCH, backend);
     let limit = pool.context().limits().control;
     let answer = limited(limit, session.send(Request::Unprepared(&sql))).await;
     let deleted = match answer {
@@ -72,5 +82,5 @@ async fn batch(pool: &Pool) -> Option<u64> {
     } else {
         Disposal::Discard
     });
-    deleted
+    deleted.unwrap_or_default()
 }
