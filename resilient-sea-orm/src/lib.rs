@@ -93,6 +93,11 @@ pub use transaction::ResilientTransaction;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// Compiles the examples of verified commits.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/exactly-once.md")]
+struct ExactlyOnce;
+
 /// Compiles the example of the configuration.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/configuration.md")]
