@@ -71,6 +71,7 @@ pub use resilient_core::{
     health::{
         CheckOptions, CheckReport, CheckStatus, CheckStrategy, Closing, ConnectionReport,
         ConnectionState, HealthSettings, PoolReport, Sweep,
+        report::{Diagnostics, HealthReport, HealthSummary, OverallStatus},
     },
     metrics, policy, time,
 };

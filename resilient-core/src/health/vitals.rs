@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -136,6 +136,11 @@ impl Vitals {
     /// The time, as the measurements have it.
     pub fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// For how long all of this has been watched.
+    pub fn watched_for(&self) -> Duration {
+        self.now().saturating_duration_since(self.base)
     }
 
     /// Books a statement that was sent at `started` and is answered now. `rows` are those it
