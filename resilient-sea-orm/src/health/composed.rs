@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use resilient_core::{
     health::{
-        CheckOptions, CheckReport, CheckStrategy,
+        CheckOptions, CheckReport, CheckStrategy, PoolReport,
         alerts::AlertKind,
         performance::normalise,
         report::{
@@ -55,13 +55,15 @@ impl ResilientConnection {
     pub async fn health_report_with(&self, options: HealthReportOptions) -> HealthReport {
         let end = Instant::now() + options.limit;
         let begun = Instant::now();
+        // Before this takes connections itself.
+        let pool = self.pool_status();
         let check = self.check_for_report(&options).await;
         let tables = if options.tables {
             Some(self.tables_for_report(&check, &options, end).await)
         } else {
             None
         };
-        self.compose(check, tables, &options, begun)
+        self.compose(pool, check, tables, &options, begun)
     }
 
     /// The whole in a few numbers, for who asks often: the quick check of the last 5 s
@@ -71,10 +73,11 @@ impl ResilientConnection {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn health_summary(&self) -> HealthSummary {
+        let pool = self.pool_status();
         let check = self.check_health(CheckStrategy::Quick).await;
         HealthSummary::of(SummaryFacts {
             check: &check,
-            pool: &self.pool_status(),
+            pool: &pool,
             alerts: &self.alerts(),
             breaker: self.circuit_breaker().as_ref(),
             open_sessions: self.sessions().len(),
@@ -146,13 +149,14 @@ impl ResilientConnection {
     /// Puts together what is known without asking.
     pub(super) fn compose(
         &self,
+        pool: PoolReport,
         check: CheckReport,
         tables: Option<TablesHealth>,
         options: &HealthReportOptions,
         begun: Instant,
     ) -> HealthReport {
         let context = &self.pool.context;
-        let (pool, alerts, sessions) = (self.pool_status(), self.alerts(), self.sessions());
+        let (alerts, sessions) = (self.alerts(), self.sessions());
         let (breaker, performance) = (self.circuit_breaker(), self.performance());
         let summary = HealthSummary::of(SummaryFacts {
             check: &check,

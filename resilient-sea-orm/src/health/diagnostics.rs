@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use resilient_core::{
     constraint::ConstraintReport,
     health::{
-        CheckOptions, CheckReport, CheckStatus, CheckStrategy, Sweep,
+        CheckOptions, CheckReport, CheckStatus, CheckStrategy, PoolReport, Sweep,
         report::{
             Area, Diagnostics, HealthReport, Part, PartOutcome, PoolSizes, Recommendation,
             Severity, TablesHealth, judge_configuration,
@@ -55,6 +55,7 @@ impl ResilientConnection {
     /// Outside of a tokio runtime.
     pub async fn diagnostics_with(&self, options: DiagnosticsOptions) -> Diagnostics {
         let begun = Instant::now();
+        let pool = self.pool_status();
         let mut round = Round {
             db: self,
             begun,
@@ -78,7 +79,7 @@ impl ResilientConnection {
         let constraints = round.constraints().await;
         round.configuration();
 
-        let report = round.report(quick, tables);
+        let report = round.report(pool, quick, tables);
         let (parts, more) = (round.parts, round.more);
         let took = begun.elapsed().as_secs_f64();
         Diagnostics::of(report, parts, constraints, more, took)
@@ -314,7 +315,12 @@ impl Round<'_> {
         self.part("configuration", outcome, text, since);
     }
 
-    fn report(&self, quick: Option<CheckReport>, tables: TablesHealth) -> HealthReport {
+    fn report(
+        &self,
+        pool: PoolReport,
+        quick: Option<CheckReport>,
+        tables: TablesHealth,
+    ) -> HealthReport {
         let check = quick.unwrap_or_else(|| {
             resilient_core::health::Finding::bad("the quick check has no result", None).grade(
                 CheckStrategy::Quick,
@@ -323,7 +329,8 @@ impl Round<'_> {
             )
         });
         let options = HealthReportOptions::default();
-        self.db.compose(check, Some(tables), &options, self.begun)
+        self.db
+            .compose(pool, check, Some(tables), &options, self.begun)
     }
 }
 

@@ -159,7 +159,7 @@ fn advice(page: &mut Page<'_, '_>, all: &[Recommendation]) -> fmt::Result {
             &format!("{}. {}: {}", count(number), one.area, one.text),
         )?;
         if let Some(statement) = &one.statement {
-            page.field("", statement)?;
+            page.statement(statement)?;
         }
     }
     Ok(())

@@ -97,6 +97,14 @@ impl<'a, 'b> Page<'a, 'b> {
         Ok(())
     }
 
+    /// A statement, to be copied.
+    pub(super) fn statement(&mut self, sql: &str) -> fmt::Result {
+        for line in wrap(&printable(sql), WIDTH - 7) {
+            writeln!(self.to, "       {line}")?;
+        }
+        Ok(())
+    }
+
     /// A line with a name. One that is too long for its column stands alone.
     pub(super) fn field(&mut self, name: &str, text: &str) -> fmt::Result {
         let (name, text) = (printable(name), printable(text));
@@ -176,6 +184,12 @@ pub(super) fn count(n: u64) -> String {
         shown.push(digit);
     }
     shown
+}
+
+/// `1 time` and `1,204 times`.
+pub(super) fn counted(n: u64, one: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", count(n))
 }
 
 /// A time given in milliseconds: `0.42 ms`, `12 ms`, `1.2 s`, `3 min`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::page::{Mark, Page, count, millis, percent};
+use super::page::{Mark, Page, count, counted, millis, percent};
 use crate::health::{
     alerts::{AlertReport, Severity as AlertSeverity},
     breaker::BreakerState,
@@ -88,10 +88,10 @@ fn connection(page: &mut Page<'_, '_>, section: &ConnectionHealth) -> fmt::Resul
                 BreakerState::Open => Mark::Bad,
             };
             let text = format!(
-                "circuit breaker: {}; opened {} times, rejected {}",
+                "circuit breaker: {}; opened {}, {} rejected",
                 breaker.state.to_string().replace('_', " "),
-                count(breaker.opened),
-                count(breaker.rejected)
+                counted(breaker.opened, "time"),
+                counted(breaker.rejected, "call")
             );
             page.line(mark, &text)
         }
@@ -180,7 +180,7 @@ fn performance(page: &mut Page<'_, '_>, section: &PerformanceReport) -> fmt::Res
     more(page, methods.len())?;
     for slow in section.slow_statements.iter().take(5) {
         let by = slow.method.map_or_else(String::new, |m| format!(" in {m}"));
-        let text = format!("{} times slow{by}: {}", count(slow.count), slow.text);
+        let text = format!("{} slow{by}: {}", counted(slow.count, "time"), slow.text);
         page.field(&format!("up to {}", millis(slow.max_ms)), &text)?;
     }
     Ok(())
@@ -263,11 +263,11 @@ fn sessions(page: &mut Page<'_, '_>, section: &SessionsHealth) -> fmt::Result {
             .server_pid
             .map_or_else(String::new, |pid| format!(", server process {pid}"));
         let text = format!(
-            "{}: open for {}, idle for {}, {} statements{pid}",
+            "{}: open for {}, idle for {}, {}{pid}",
             session.method.unwrap_or("begin()"),
             millis(session.age_seconds * 1e3),
             millis(session.idle_seconds * 1e3),
-            count(session.statements),
+            counted(session.statements, "statement"),
         );
         page.line(mark, &text)?;
     }
