@@ -17,7 +17,7 @@ use resilient_core::{
 use tokio::time::Instant;
 
 use super::options::HealthReportOptions;
-use crate::{ResilientConnection, vitals::dialect};
+use crate::{ResilientConnection, advice, vitals::dialect};
 
 impl ResilientConnection {
     /// How this database does: a check, the pool, times, errors, deadlocks, open transactions,
@@ -183,9 +183,14 @@ impl ResilientConnection {
                 context.sessions().overdue(),
             )
         });
+        let mut known = self.connections();
+        // Of those that a lost server took along, the pool has not told.
+        if advice::gauge(&self.pool).is_some_and(|gauge| gauge.open == 0) {
+            known.clear();
+        }
         HealthReport::of(Observed {
             summary,
-            connection: ConnectionHealth::of(check, breaker, self.connections()),
+            connection: ConnectionHealth::of(check, breaker, known),
             pool: options.pool.then_some(pool),
             performance: options.performance.then_some(performance),
             reliability,
