@@ -93,6 +93,11 @@ struct Readme;
 #[doc = include_str!("../../docs/configuration.md")]
 struct Configuration;
 
+/// Compiles the example of the health reports.
+#[cfg(all(doctest, feature = "sqlx-dep"))]
+#[doc = include_str!("../../docs/health.md")]
+struct HealthReports;
+
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../resilient-macros/doc/constraint_messages.md")]
