@@ -46,7 +46,8 @@ mod tests {
     async fn a_panic_or_a_hang_is_not_its_callers() {
         let soon = || Instant::now() + Duration::from_mins(1);
         assert_eq!(alone(soon(), async { 7 }).await, Ok(7));
-        let panics = async { assert!(soon() < Instant::now(), "on purpose") };
+        let past = soon() < Instant::now();
+        let panics = async move { assert!(past, "on purpose") };
         assert_eq!(alone(soon(), panics).await, Err(Cut::Panicked));
         let hangs = std::future::pending::<()>();
         assert_eq!(alone(Instant::now(), hangs).await, Err(Cut::TimedOut));
