@@ -163,7 +163,7 @@ pub struct ConnectionReport {
 }
 
 impl ConnectionReport {
-    pub(super) fn age_held(&self) -> f64 {
+    pub(in crate::health) fn age_held(&self) -> f64 {
         self.held_seconds.unwrap_or(0.0)
     }
 }
