@@ -8,13 +8,14 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use super::{
+    Events, HealthEvent,
     lease::Lease,
     meter::PoolMeter,
     record::{ConnectionReport, ConnectionState, Holder, Record},
@@ -34,6 +35,15 @@ pub struct Connections {
     next: AtomicU64,
     batch: Mutex<Batch>,
     keeps: AtomicBool,
+    /// Who hears of it when one is closed for its state.
+    teller: OnceLock<Teller>,
+}
+
+/// The database's name, and where its events go.
+#[derive(Debug)]
+struct Teller {
+    database: String,
+    events: Events,
 }
 
 /// A connection's entry in the list: by its key, or by its number if it has none.
@@ -75,6 +85,30 @@ impl Connections {
             next: AtomicU64::new(1),
             batch: Mutex::default(),
             keeps: AtomicBool::new(false),
+            teller: OnceLock::new(),
+        }
+    }
+
+    /// Sends an event from now on for each connection that is closed for its state. Only the
+    /// first call counts.
+    pub fn tell(&self, database: &str, events: Events) {
+        let database = database.to_owned();
+        // The list is one pool's, and the pool has one name.
+        let _ = self.teller.set(Teller { database, events });
+    }
+
+    /// One was closed; `None` if nobody had met it.
+    pub(super) fn closed(&self, id: Option<u64>, why: Closing) {
+        self.meter.closed(self.clock.now(), why);
+        if !matches!(why, Closing::Expired | Closing::Stale | Closing::Unhealthy) {
+            return;
+        }
+        if let Some(Teller { database, events }) = self.teller.get() {
+            events.send(HealthEvent::ConnectionReplaced {
+                database: database.clone(),
+                connection: id.map_or_else(|| "unknown".to_owned(), |id| id.to_string()),
+                reason: why.as_str().to_owned(),
+            });
         }
     }
 
@@ -99,7 +133,8 @@ impl Connections {
         self.keeps.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn replaces(&self) -> bool {
+    /// Whether those that still work are replaced at all.
+    pub fn replaces(&self) -> bool {
         self.settings.enabled && !self.keeps.load(Ordering::Relaxed)
     }
 
@@ -217,13 +252,12 @@ impl Connections {
             let known = now.saturating_duration_since(record.idle_since()?);
             Some(known.abs_diff(idle))
         };
-        self.write(|all| {
+        let record = self.write(|all| {
             let all_idle = all.iter().filter_map(|(name, r)| Some((off(r)?, *name)));
-            if let Some((_, name)) = all_idle.min_by_key(|(off, _)| *off) {
-                all.remove(&name);
-            }
+            let (_, name) = all_idle.min_by_key(|(off, _)| *off)?;
+            all.remove(&name)
         });
-        self.meter.closed(now, closing);
+        self.closed(record.map(|record| record.id), closing);
         Some(closing)
     }
 

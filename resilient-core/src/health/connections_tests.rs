@@ -173,3 +173,46 @@ fn one_that_lost_its_key_is_found_by_its_session() {
     assert!((report.age_seconds - 5.0).abs() < 1e-9);
     assert_eq!(all.meter().churn(clock.now()).opened, 1);
 }
+
+#[test]
+fn each_one_that_is_closed_for_its_state_is_told_of_once() {
+    let (all, clock) = connections(HealthSettings::default());
+    let events = Events::default();
+    let mut hears = events.subscribe();
+    all.tell("db", events);
+    let mut leases: Vec<_> = (0..6).map(|key| all.introduce(keyed(key), 6)).collect();
+    let ends = [
+        Some(Closing::Unhealthy),
+        Some(Closing::Discarded),
+        Some(Closing::ByPool),
+        Some(Closing::Expired),
+        None,
+        None,
+    ];
+    for (lease, why) in leases.iter_mut().zip(ends) {
+        lease.hold(None);
+        why.into_iter().for_each(|why| lease.close(why));
+    }
+    drop(leases);
+    clock.advance(Duration::from_mins(6));
+    let idle = Duration::from_mins(6);
+    assert_eq!(all.reject(idle, idle), Some(Closing::Stale));
+    all.trim(0);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(all.reject(idle, idle), Some(Closing::Stale));
+    let told: Vec<_> = std::iter::from_fn(|| hears.try_recv().ok())
+        .map(|event| match event {
+            HealthEvent::ConnectionReplaced {
+                connection, reason, ..
+            } => (connection, reason),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let told: Vec<_> = told.iter().map(|(id, why)| (&**id, &**why)).collect();
+    let (first, rest) = told.split_at(2);
+    assert_eq!(first, [("1", "unhealthy"), ("4", "expired")]);
+    let [(known, "stale"), ("unknown", "stale")] = rest else {
+        panic!("{rest:?}");
+    };
+    assert!(["5", "6"].contains(known), "{known}");
+}

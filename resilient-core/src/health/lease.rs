@@ -120,7 +120,7 @@ impl Drop for Lease {
             }
         });
         if let Some(why) = self.closing {
-            self.connections.meter().closed(now, why);
+            self.connections.closed(Some(record.id), why);
         }
     }
 }
