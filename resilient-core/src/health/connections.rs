@@ -272,6 +272,16 @@ impl Connections {
         self.replaces() && batch.permits(self.clock.now(), open, floor, size)
     }
 
+    /// Idle ones that are to be replaced.
+    pub fn due(&self) -> usize {
+        let now = self.clock.now();
+        let due = |record: &&Arc<Record>| {
+            record.idle_since().is_some()
+                && record.limits.judge(&record.facts(now)) != ConnectionState::Healthy
+        };
+        self.read(|all| all.values().filter(due).count())
+    }
+
     /// All of them as they are now, by number.
     pub fn report(&self) -> Vec<ConnectionReport> {
         let (now, leak_after) = (self.clock.now(), self.settings.leak_after);

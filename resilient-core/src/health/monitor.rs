@@ -25,6 +25,10 @@ use super::{Events, HealthEvent};
 /// What a monitor does at each tick.
 pub trait Watch: Send + Sync + 'static {
     /// What its events and log lines call it; `health` by default.
+    #[allow(
+        clippy::unnecessary_literal_bound,
+        reason = "others have a name of their own"
+    )]
     fn name(&self) -> &str {
         "health"
     }

@@ -16,6 +16,7 @@ mod sweep;
 #[cfg(feature = "sqlx-dep")]
 pub mod tables;
 mod transactions;
+mod watch;
 mod write;
 
 use std::sync::{Arc, atomic::AtomicBool};
@@ -25,6 +26,8 @@ use sea_orm::{ConnectOptions, DatabaseConnection};
 
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use lifecycle::take;
+pub use watch::MonitorOptions;
+pub(crate) use watch::WatchSlot;
 
 /// What is known about the health of one pool.
 #[derive(Debug)]
