@@ -76,7 +76,7 @@ impl ResilientConnection {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start_monitoring_with(&self, options: MonitorOptions) {
+    pub fn start_monitoring_with(&self, mut options: MonitorOptions) {
         let context = &self.pool.context;
         let vitals = context.vitals();
         let settings = self.pool.health.connections.settings();
@@ -90,7 +90,7 @@ impl ResilientConnection {
         };
         let make = |what| Beside::new(&self.pool, &latest, what);
         let mut beside = Vec::new();
-        for (name, scheduled) in options.named_checks() {
+        for (name, scheduled) in options.take_checks() {
             let timing = options.beside(scheduled.every);
             beside.push(start(&timing, make(beside::Work::check(name, scheduled))));
         }

@@ -156,18 +156,20 @@ impl MonitorOptions {
         }
     }
 
-    /// The checks, each with a name that no other one has.
-    pub(super) fn named_checks(&self) -> Vec<(String, Scheduled)> {
+    /// Takes the checks out, each with a name that no other one has.
+    pub(super) fn take_checks(&mut self) -> Vec<(String, Scheduled)> {
         let mut taken = HashSet::new();
         let mut named = Vec::new();
-        for check in &self.checks {
+        let checks = std::mem::take(&mut self.checks);
+        let most = checks.len();
+        for check in checks {
             let name = check.strategy.to_string();
             let free = std::iter::once(name.clone())
-                .chain((2..=self.checks.len()).map(|n| format!("{name} {n}")))
+                .chain((2..=most).map(|n| format!("{name} {n}")))
                 .find(|name| !taken.contains(name));
             let name = free.unwrap_or(name);
             taken.insert(name.clone());
-            named.push((name, check.clone()));
+            named.push((name, check));
         }
         named
     }
@@ -181,14 +183,14 @@ mod tests {
     fn each_check_has_a_name_of_its_own_without_statements() {
         let second = Duration::from_secs(1);
         let query = |sql: &str| CheckStrategy::Query(sql.to_owned());
-        let options = MonitorOptions::new()
+        let mut options = MonitorOptions::new()
             .check(query("SELECT 'secret'"), second)
             .check(CheckStrategy::Write, second)
             .check(query("SELECT 2"), second)
             .check_custom("query 2", second, || async { Ok::<_, String>(()) })
             .check(query("SELECT 3"), second);
-        let names: Vec<_> = options.named_checks().into_iter().map(|(n, _)| n).collect();
-        assert_eq!(names, ["query", "write", "query 2", "query 2 2", "query 3"]);
         assert!(!format!("{options:?}").contains("secret"), "{options:?}");
+        let names: Vec<_> = options.take_checks().into_iter().map(|(n, _)| n).collect();
+        assert_eq!(names, ["query", "write", "query 2", "query 2 2", "query 3"]);
     }
 }
