@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -26,8 +26,19 @@ pub struct CheckCache {
     order: AtomicU64,
 }
 
-/// Whoever holds the lock makes the check; the others wait for its answer.
-type Slot = AsyncMutex<Option<Answer>>;
+#[derive(Debug, Default)]
+struct Slot {
+    /// Whoever holds the lock makes the check; the others wait for its answer.
+    answer: AsyncMutex<Option<Answer>>,
+    /// The latest report, for those who do not wait.
+    latest: Mutex<Option<CheckReport>>,
+}
+
+impl Slot {
+    fn latest(&self) -> MutexGuard<'_, Option<CheckReport>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[derive(Debug)]
 struct Answer {
@@ -71,7 +82,7 @@ impl CheckCache {
     ) -> CheckReport {
         let asked = self.next();
         let slot = self.slot(strategy);
-        let mut answer = slot.lock().await;
+        let mut answer = slot.answer.lock().await;
         if let Some(known) = &*answer {
             let young = || clock.now().saturating_duration_since(known.at) < good_for;
             let fresh = known.ended > asked || (!force && young());
@@ -87,6 +98,7 @@ impl CheckCache {
             CheckStatus::Unhealthy => before.saturating_add(1),
             _ => 0,
         };
+        *slot.latest() = Some(report.clone());
         *answer = Some(Answer {
             ended: self.next(),
             at: clock.now(),
@@ -101,11 +113,10 @@ impl CheckCache {
             let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             slots.values().cloned().collect()
         };
-        let latest = slots.iter().filter_map(|slot| {
-            let answer = slot.try_lock().ok()?;
-            answer.as_ref().map(|answer| answer.report.clone())
-        });
-        latest.collect()
+        slots
+            .iter()
+            .filter_map(|slot| slot.latest().clone())
+            .collect()
     }
 }
 
@@ -174,6 +185,13 @@ mod tests {
         let gone = tokio::time::timeout(Duration::from_millis(500), ask(true));
         let (gone, next) = tokio::join!(gone, ask(true));
         assert!(gone.is_err() && !next.from_cache);
+        let made_now = ask(true);
+        let reads = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(cache.latest().len(), 1, "the one before");
+        };
+        tokio::join!(made_now, reads);
+        made.fetch_sub(1, Ordering::SeqCst);
         assert_eq!(made.load(Ordering::SeqCst), 2);
     }
 

@@ -181,6 +181,7 @@ impl Connections {
                 since: now,
                 method: None,
                 told: false,
+                unused: None,
             }),
             uses: AtomicU64::new(uses),
             checks: AtomicU64::new(0),
@@ -207,7 +208,7 @@ impl Connections {
     /// Takes the idle connection with this session out of the list.
     fn forget(&self, server_pid: u64) -> Option<Arc<Record>> {
         self.write(|all| {
-            let is_it = |r: &Record| r.server_pid == Some(server_pid) && r.idle_since().is_some();
+            let is_it = |r: &Record| r.server_pid == Some(server_pid) && r.back_since().is_some();
             let name = *all.iter().find(|(_, record)| is_it(record))?.0;
             all.remove(&name)
         })
@@ -226,7 +227,7 @@ impl Connections {
             while excess(all) {
                 let idle = all
                     .iter()
-                    .filter_map(|(name, record)| Some((record.idle_since()?, *name)));
+                    .filter_map(|(name, record)| Some((record.back_since()?, *name)));
                 let Some((_, name)) = idle.min_by_key(|(since, _)| *since) else {
                     return;
                 };
@@ -249,7 +250,7 @@ impl Connections {
         let now = self.clock.now();
         // Which one it is, is told by how long it was idle.
         let off = |record: &Record| {
-            let known = now.saturating_duration_since(record.idle_since()?);
+            let known = now.saturating_duration_since(record.back_since()?);
             Some(known.abs_diff(idle))
         };
         let record = self.write(|all| {
@@ -276,7 +277,7 @@ impl Connections {
     pub fn due(&self) -> usize {
         let now = self.clock.now();
         let due = |record: &&Arc<Record>| {
-            record.idle_since().is_some()
+            record.back_since().is_some()
                 && record.limits.judge(&record.facts(now)) != ConnectionState::Healthy
         };
         self.read(|all| all.values().filter(due).count())

@@ -216,3 +216,27 @@ fn each_one_that_is_closed_for_its_state_is_told_of_once() {
     };
     assert!(["5", "6"].contains(known), "{known}");
 }
+
+#[test]
+fn checks_are_no_use_so_what_only_they_take_becomes_stale() {
+    let (all, clock) = connections(HealthSettings::default());
+    all.introduce(keyed(1), 1).hold(None);
+    let minute = Duration::from_secs(60);
+    for _ in 0..5 {
+        clock.advance(minute);
+        // A sweep looks at it, and a check sends something on it.
+        assert_eq!(all.take(1).unwrap().checked(true), ConnectionState::Healthy);
+        let lease = all.take(1).unwrap();
+        lease.hold_for_check("health check");
+        assert_eq!(all.report()[0].held_by, Some("health check"));
+    }
+    assert_eq!((all.report()[0].uses, all.due()), (1, 0));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(all.due(), 1);
+    let stale = all.take(1).unwrap();
+    assert_eq!(stale.found(), ConnectionState::Stale);
+    drop(stale);
+    // Somebody needs it.
+    all.take(1).unwrap().hold(None);
+    assert_eq!(all.due(), 0);
+}

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use resilient_sea_orm::{Builder, HealthSettings};
+use resilient_sea_orm::HealthSettings;
 use support::{Engine, Server, TestDb, TestResult, engine_tests};
 
-use super::{looks, often, open};
+use super::{bare, looks, often, open};
 use crate::{
     health::{fill, settings},
     rig::PATIENCE,
@@ -28,7 +28,7 @@ async fn cost(idle: u32) -> Result<(u64, u64, u64), Box<dyn std::error::Error + 
         batch_size: 3,
         ..settings()
     };
-    let db = open(Builder::default(), &test, idle, PATIENCE, settings).await;
+    let db = open(bare(), &test, idle, PATIENCE, settings).await;
     fill(&db, idle).await;
     assert_eq!(db.connections().len(), idle as usize, "each is known");
     let before = logged(&server);

@@ -17,7 +17,8 @@ use std::{
 };
 
 use resilient_sea_orm::{
-    Builder, HealthSettings, ResilientConnection,
+    Builder, Config, HealthSettings, ResilientConnection,
+    config::{HealthConfig, SoftDeleteConfig},
     health::{
         HealthEvent, MonitorOptions,
         alerts::{Alert, AlertKind, Change},
@@ -34,6 +35,16 @@ pub fn often() -> MonitorOptions {
     MonitorOptions::new()
         .interval(Duration::from_millis(50))
         .jitter(Duration::ZERO)
+}
+
+/// A builder whose monitor, were it started, counts no tables: other tests declare some.
+pub fn bare() -> Builder {
+    let soft_delete = SoftDeleteConfig::default().with_enable_monitoring(false);
+    let health = HealthConfig::default()
+        .with_background_monitoring(false)
+        .with_min_healthy_connections(0);
+    let config = Config::default().with_soft_delete(soft_delete);
+    Builder::default().config(&config.with_health(health))
 }
 
 /// Changes of alerts, as they were told.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use resilient_sea_orm::{
-    Builder, HealthSettings, Result,
+    HealthSettings, Result,
     health::{
         HealthEvent,
         alerts::{AlertKind, Change},
@@ -14,7 +14,7 @@ use resilient_sea_orm::{
 use sea_orm::ConnectionTrait;
 use support::{Engine, Server, TestDb, TestResult, engine_tests, wait_until};
 
-use super::{Told, heard, looks, often, open};
+use super::{Told, bare, heard, looks, often, open};
 use crate::{
     health::{fill, settings},
     rig::PATIENCE,
@@ -28,7 +28,7 @@ async fn an_outage_is_told_once_and_the_probe_closes_the_breaker(engine: Engine)
         .consecutive_failures(4)
         .open_for(second / 5, second / 5);
     let told = Told::default();
-    let builder = told.by(Builder::default().circuit_breaker(breaker));
+    let builder = told.by(bare().circuit_breaker(breaker));
     let settings = HealthSettings {
         max_consecutive_failures: 2,
         ..settings()
@@ -114,7 +114,7 @@ async fn ended_sessions_are_replaced_before_anybody_notices(engine: Engine) -> T
         batch_size: 2,
         ..settings()
     };
-    let db = open(Builder::default(), &test, 8, PATIENCE, settings).await;
+    let db = open(bare(), &test, 8, PATIENCE, settings).await;
     fill(&db, 8).await;
     let before: BTreeSet<String> = db.connections().iter().map(|c| c.id.to_string()).collect();
     let mut hears = db.health_events();
