@@ -107,6 +107,7 @@ impl Lost {
     }
 
     /// It failed: enters the deadlock, if it was one.
+    #[cfg_attr(not(feature = "sqlx-dep"), allow(clippy::unused_self))]
     pub(crate) fn tell(self, pool: &Arc<Pool>, error: &DbErr, sql: &str) {
         #[cfg(feature = "sqlx-dep")]
         if let Some((sent, server_pid)) = self.0

@@ -92,6 +92,11 @@ struct Readme;
 #[doc = include_str!("../../docs/configuration.md")]
 struct Configuration;
 
+/// Compiles the example of monitoring.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/monitoring.md")]
+struct Monitoring;
+
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../resilient-macros/doc/constraint_messages.md")]
