@@ -6,7 +6,10 @@ use resilient_sea_orm::{
     HealthSettings, Result,
     health::{
         HealthEvent,
-        alerts::{AlertKind, Change},
+        alerts::{
+            AlertKind,
+            Change::{Cleared, Escalated, Raised},
+        },
         breaker::{BreakerConfig, BreakerState},
     },
     prelude::*,
@@ -93,7 +96,6 @@ async fn an_outage_is_told_once_and_the_probe_closes_the_breaker(engine: Engine)
     let closed = states.iter().filter(|s| **s == BreakerState::Closed);
     assert_eq!(closed.count(), 1, "{states:?}");
 
-    use Change::{Cleared, Escalated, Raised};
     let connection = told.changes(AlertKind::ConnectionFailure);
     assert_eq!(connection, [Raised, Escalated, Cleared]);
     assert_eq!(told.changes(AlertKind::RecoveryFailure), [Raised, Cleared]);

@@ -12,7 +12,10 @@ use resilient_sea_orm::{
     Builder, CheckStatus, CheckStrategy, HealthSettings,
     health::{
         HealthEvent,
-        alerts::{AlertKind, Change},
+        alerts::{
+            AlertKind,
+            Change::{Cleared, Escalated, Raised},
+        },
     },
 };
 use support::{Engine, TestDb, TestResult, engine_tests, wait_until};
@@ -108,7 +111,6 @@ async fn one_that_fails_for_a_while_is_told_when_it_is_over(engine: Engine) -> T
     wait_until("recovery", PATIENCE, recovered).await?;
     super::looks(&db, 3).await?;
     db.stop_monitoring().await;
-    use Change::{Cleared, Escalated, Raised};
     let changes = told.changes(AlertKind::ConnectionFailure);
     assert_eq!(changes, [Raised, Escalated, Cleared]);
     let all = heard(&mut hears);

@@ -106,8 +106,9 @@ impl ResilientConnection {
         }
         let look = Look::new(&self.pool, latest);
         let look = Monitor::start(self.name(), &config, vitals.events().clone(), look);
-        // What ran before ends as it is dropped, outside of the lock.
-        drop(self.pool.watch.lock().replace(Watching { look, beside }));
+        // What ran before ends as it is dropped.
+        let before = self.pool.watch.lock().replace(Watching { look, beside });
+        drop(before);
     }
 
     /// Ends the monitor and waits until its task has ended; whether one was running.
@@ -154,7 +155,8 @@ fn alive(pool: &Weak<Pool>) -> Option<ResilientConnection> {
     };
     if advice::is_closed(&db.pool) {
         // Closed through SeaORM: nothing is left to look after. This ends the caller's task.
-        drop(db.pool.watch.lock().take());
+        let watching = db.pool.watch.lock().take();
+        drop(watching);
         return None;
     }
     Some(db)
