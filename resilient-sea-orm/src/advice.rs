@@ -67,6 +67,25 @@ pub(crate) fn min_connections(pool: &Pool) -> u32 {
     }
 }
 
+/// Whether the pool was closed.
+pub(crate) fn is_closed(pool: &Pool) -> bool {
+    match &pool.connection.inner {
+        #[cfg(feature = "sqlx-postgres")]
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+            pool.connection.get_postgres_connection_pool().is_closed()
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+            pool.connection.get_mysql_connection_pool().is_closed()
+        }
+        #[cfg(feature = "sqlx-sqlite")]
+        DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+            pool.connection.get_sqlite_connection_pool().is_closed()
+        }
+        _ => false,
+    }
+}
+
 /// Refuses at once what could only wait for itself: the callers of this very task already hold
 /// every connection that the pool may have.
 pub(crate) fn check_room(pool: &Pool) -> Result<(), Failure> {

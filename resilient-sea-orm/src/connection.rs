@@ -7,7 +7,12 @@ use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseConnectionType, DbBackend, IsolationLevel,
 };
 
-use crate::{Builder, Result, Target, constraints::Schema, health::PoolHealth, pool::Pool};
+use crate::{
+    Builder, Result, Target,
+    constraints::Schema,
+    health::{PoolHealth, WatchSlot},
+    pool::Pool,
+};
 
 /// A database connection whose statements find their transaction by themselves.
 ///
@@ -59,12 +64,16 @@ impl ResilientConnection {
         context: Context,
         health: Arc<PoolHealth>,
     ) -> Self {
+        health
+            .connections
+            .tell(context.name(), context.vitals().events().clone());
         Self {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
                 connection,
                 context,
                 health,
+                watch: WatchSlot::default(),
             }),
         }
     }

@@ -103,6 +103,10 @@ struct Sessions;
 #[cfg(all(doctest, feature = "sqlx-dep"))]
 #[doc = include_str!("../../docs/health.md")]
 struct HealthReports;
+/// Compiles the example of monitoring.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/monitoring.md")]
+struct Monitoring;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

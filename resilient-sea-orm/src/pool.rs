@@ -15,7 +15,7 @@ use crate::{
     Error, advice,
     constraints::Schema,
     extract,
-    health::PoolHealth,
+    health::{PoolHealth, WatchSlot},
     session::{Session, Wire},
 };
 
@@ -26,6 +26,8 @@ pub struct Pool {
     pub(crate) context: Context,
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
+    /// The monitor, which ends with this.
+    pub(crate) watch: WatchSlot,
 }
 
 impl Database for Pool {

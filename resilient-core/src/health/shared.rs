@@ -2,7 +2,10 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,6 +18,8 @@ use crate::time::Clock;
 pub struct Shared<T> {
     /// Whoever holds the lock makes the answer; the others wait for it.
     answer: AsyncMutex<Option<Answer<T>>>,
+    /// The latest one, for those who do not wait.
+    latest: Mutex<Option<T>>,
     /// Orders what is asked and answered, as clocks may stand still.
     order: AtomicU64,
 }
@@ -30,6 +35,7 @@ impl<T> Default for Shared<T> {
     fn default() -> Self {
         Self {
             answer: AsyncMutex::new(None),
+            latest: Mutex::new(None),
             order: AtomicU64::new(0),
         }
     }
@@ -75,6 +81,7 @@ impl<T: Clone> Shared<T> {
         }
         let mut value = make().await;
         adjust(&mut value, answer.as_ref().map(|known| &known.value));
+        *self.known() = Some(value.clone());
         *answer = Some(Answer {
             ended: self.next(),
             at: clock.now(),
@@ -85,7 +92,10 @@ impl<T: Clone> Shared<T> {
 
     /// The latest answer, without waiting for one that is being made.
     pub fn latest(&self) -> Option<T> {
-        let answer = self.answer.try_lock().ok()?;
-        answer.as_ref().map(|known| known.value.clone())
+        self.known().clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<T>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,6 +20,7 @@ mod sweep;
 #[cfg(feature = "sqlx-dep")]
 pub mod tables;
 mod transactions;
+mod watch;
 mod write;
 
 use std::sync::{Arc, atomic::AtomicBool};
@@ -35,6 +36,8 @@ pub use options::{DiagnosticsOptions, HealthReportOptions};
 
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use lifecycle::take;
+pub use watch::MonitorOptions;
+pub(crate) use watch::WatchSlot;
 
 /// What is known about the health of one pool.
 #[derive(Debug)]
