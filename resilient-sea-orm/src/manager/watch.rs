@@ -53,7 +53,7 @@ impl DatabaseManager {
 struct Expiring(Weak<Member>);
 
 impl Watch for Expiring {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "sessions"
     }
 

@@ -179,6 +179,7 @@ fn alert(kind: AlertKind) -> Alert {
         subject: "shop".to_owned(),
         value: 1.0,
         threshold: 0.5,
+        detail: None,
         message: "shop: it is bad".to_owned(),
         since_unix_ms: 0,
         cleared_unix_ms: None,
