@@ -35,4 +35,10 @@ async fn signup(engine: Engine) -> TestResult {
     succeeds(engine, "signup", &[]).await
 }
 
-engine_tests! { quickstart, signup }
+async fn health(engine: Engine) -> TestResult {
+    succeeds(engine, "health", &[]).await?;
+    succeeds(engine, "health", &["--json"]).await?;
+    succeeds(engine, "health", &["--diagnostics"]).await
+}
+
+engine_tests! { quickstart, signup, health }

@@ -45,6 +45,47 @@ pub(crate) fn gauge(pool: &Pool) -> Option<PoolGauge> {
     }
 }
 
+/// How many connections the pool keeps open; 0 where there is none.
+pub(crate) fn min_connections(pool: &Pool) -> u32 {
+    match &pool.connection.inner {
+        #[cfg(feature = "sqlx-postgres")]
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+            let pool = pool.connection.get_postgres_connection_pool();
+            pool.options().get_min_connections()
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+            let pool = pool.connection.get_mysql_connection_pool();
+            pool.options().get_min_connections()
+        }
+        #[cfg(feature = "sqlx-sqlite")]
+        DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+            let pool = pool.connection.get_sqlite_connection_pool();
+            pool.options().get_min_connections()
+        }
+        _ => 0,
+    }
+}
+
+/// Whether the pool was closed.
+pub(crate) fn is_closed(pool: &Pool) -> bool {
+    match &pool.connection.inner {
+        #[cfg(feature = "sqlx-postgres")]
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+            pool.connection.get_postgres_connection_pool().is_closed()
+        }
+        #[cfg(feature = "sqlx-mysql")]
+        DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+            pool.connection.get_mysql_connection_pool().is_closed()
+        }
+        #[cfg(feature = "sqlx-sqlite")]
+        DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+            pool.connection.get_sqlite_connection_pool().is_closed()
+        }
+        _ => false,
+    }
+}
+
 /// Refuses at once what could only wait for itself: the callers of this very task already hold
 /// every connection that the pool may have.
 pub(crate) fn check_room(pool: &Pool) -> Result<(), Failure> {

@@ -220,7 +220,9 @@ impl Builder {
         self
     }
 
-    /// Opens the pool, or takes over the existing one.
+    /// Opens the pool, or takes over the existing one. With a configuration whose
+    /// `background_monitoring` is on it is monitored from then on, as by
+    /// [`ResilientConnection::start_monitoring`].
     ///
     /// # Errors
     /// When the URL is not understood, its engine's feature is off, the server refuses, the
@@ -233,7 +235,12 @@ impl Builder {
                 if let Some(config) = &self.config {
                     config.validate()?;
                 }
-                return Ok(self.wrap(connection));
+                let watched = self.watched();
+                let db = self.wrap(connection);
+                if watched {
+                    db.monitor_in_background();
+                }
+                return Ok(db);
             }
             None => {
                 return Err(resilient_core::Failure::misuse(
@@ -257,7 +264,18 @@ impl Builder {
                 connection
             }
         };
-        Ok(self.build(connection, health))
+        let watched = self.watched();
+        let db = self.build(connection, health);
+        if watched {
+            db.monitor_in_background();
+        }
+        Ok(db)
+    }
+
+    /// Whether the configuration, if there is one, wants a monitor.
+    fn watched(&self) -> bool {
+        let wanted = |config: &Arc<Config>| config.health.background_monitoring;
+        self.health.enabled && self.config.as_ref().is_some_and(wanted)
     }
 
     pub(crate) fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {
@@ -276,7 +294,7 @@ impl Builder {
         )
     }
 
-    fn build(self, connection: DatabaseConnection, health: PoolHealth) -> ResilientConnection {
+    fn build(mut self, connection: DatabaseConnection, health: PoolHealth) -> ResilientConnection {
         health.adopt(&connection);
         let name = self.name.unwrap_or_else(|| system(&connection).to_owned());
         let mut context = Context::new(name, default_isolation(&connection))
@@ -289,6 +307,7 @@ impl Builder {
             context = context.with_identity(identity);
         }
         if let Some(config) = self.config {
+            configured::alerts(&config, &mut self.vitals.alerts);
             context = context.with_config(config);
         }
         if let Some(clock) = self.clock {

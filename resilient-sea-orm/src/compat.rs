@@ -42,11 +42,12 @@ impl ResilientConnection {
         self.close_by_ref().await
     }
 
-    /// Closes the pool, for every clone.
+    /// Closes the pool, for every clone; the monitor, if one runs, ends first.
     ///
     /// # Errors
     /// As SeaORM's own.
     pub async fn close_by_ref(&self) -> Result<(), DbErr> {
+        self.stop_monitoring().await;
         self.pool.connection.close_by_ref().await
     }
 

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use resilient_core::{
     Config, DriverError, Effect, Failure, Fault, FaultKind, Outcome,
     config::{ConfigError, Environment},
-    health::HealthSettings,
+    health::{
+        HealthSettings,
+        alerts::{AlertConfig, AlertKind},
+    },
 };
 use sea_orm::{ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbErr};
 
@@ -80,6 +83,21 @@ impl Builder {
             None => builder,
         })
     }
+}
+
+/// Fills in when deleted rows raise an alert, unless that has a rule of its own.
+pub(crate) fn alerts(config: &Config, alerts: &mut AlertConfig) {
+    let kind = AlertKind::DeletionRatio;
+    if alerts.rules.contains_key(&kind) {
+        return;
+    }
+    let soft_delete = &config.soft_delete;
+    let filled = std::mem::take(alerts);
+    *alerts = if soft_delete.alert_on_high_deletion_ratio {
+        filled.threshold(kind, soft_delete.deletion_ratio_alert_threshold)
+    } else {
+        filled.without(kind)
+    };
 }
 
 /// Which pool hooks are free to be set.

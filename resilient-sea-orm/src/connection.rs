@@ -8,7 +8,10 @@ use sea_orm::{
 };
 
 use crate::{
-    Builder, Result, Target, commit::MarkerTable, constraints::Schema, health::PoolHealth,
+    Builder, Result, Target,
+    commit::MarkerTable,
+    constraints::Schema,
+    health::{PoolHealth, WatchSlot},
     pool::Pool,
 };
 
@@ -63,6 +66,9 @@ impl ResilientConnection {
         health: Arc<PoolHealth>,
         markers: MarkerTable,
     ) -> Self {
+        health
+            .connections
+            .tell(context.name(), context.vitals().events().clone());
         Self {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
@@ -70,6 +76,7 @@ impl ResilientConnection {
                 context,
                 health,
                 markers: Arc::new(markers),
+                watch: WatchSlot::default(),
             }),
         }
     }

@@ -1,6 +1,9 @@
 //! Statements: on the pool, in a call without a transaction, or in a scope.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use resilient_core::{
     DriverError, Failure, FaultKind,
@@ -53,14 +56,16 @@ impl ResilientConnection {
 /// On a connection of its own. Waiting for it has a limit of its own, which is the shorter one
 /// unless it was set otherwise.
 async fn on_pool(
-    pool: &Pool,
+    pool: &Arc<Pool>,
     request: Request<'_>,
     permit: Option<Permit<'_>>,
 ) -> Result<Reply, DbErr> {
     let limit = pool.context.limits().statement;
     let measured = Measured::start(pool);
+    let mut lost = Lost::default();
     let result = async {
         let mut session = limited(limit, outside(pool)).await?;
+        lost = Lost::on(&session);
         let mut silent = true;
         let answer = async {
             let answer = session.send(request).await;
@@ -83,9 +88,34 @@ async fn on_pool(
         Ok(_) => {
             pool.schema.note(request.text());
         }
-        Err(error) => named_on_pool(pool, request, error).await,
+        Err(error) => {
+            lost.tell(pool, error, request.text());
+            named_on_pool(pool, request, error).await;
+        }
     }
     result
+}
+
+/// What has to be known of a statement on the pool in case that it loses a deadlock.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Lost(Option<(Instant, Option<u64>)>);
+
+impl Lost {
+    /// It is sent now, on this session.
+    pub(crate) fn on(session: &Session) -> Self {
+        Self(Some((Instant::now(), session.server_pid())))
+    }
+
+    /// It failed: enters the deadlock, if it was one.
+    #[cfg_attr(not(feature = "sqlx-dep"), allow(clippy::unused_self))]
+    pub(crate) fn tell(self, pool: &Arc<Pool>, error: &DbErr, sql: &str) {
+        #[cfg(feature = "sqlx-dep")]
+        if let Some((sent, server_pid)) = self.0
+            && extract::fault(error).is_some_and(|fault| fault.kind() == FaultKind::Deadlock)
+        {
+            participants::seen(pool, error, sql, sent, server_pid);
+        }
+    }
 }
 
 /// Names what a statement outside of any transaction violated.

@@ -199,17 +199,34 @@ mod tests {
     }
 
     #[test]
+    fn a_marker_goes_after_the_guard_and_before_commit() {
+        let token = "0123456789abcdef0123456789abcdef".parse();
+        let commit = Control::CommitVerified(token.expect("a token"));
+        assert_eq!(
+            text(&[commit], DbBackend::MySql),
+            "RELEASE SAVEPOINT resilient_0;INSERT INTO `resilient_commits` (token,fenced) VALUES \
+             (X'0123456789abcdef0123456789abcdef',FALSE);COMMIT"
+        );
+        assert_eq!(
+            text(&[commit], DbBackend::Postgres),
+            "INSERT INTO \"resilient_commits\" (token,fenced) VALUES \
+             (decode('0123456789abcdef0123456789abcdef','hex'),FALSE);COMMIT"
+        );
+    }
+
+    #[test]
     fn what_begin_changed_is_restored_at_the_end() {
         let mut restore = Restore::default();
         let options = BeginOptions {
             read_only: true,
             ..BeginOptions::default()
         };
-        sql(&[Control::Begin(options)], DbBackend::Sqlite, &mut restore);
-        assert_eq!(
-            sql(&[Control::Rollback], DbBackend::Sqlite, &mut restore),
-            "PRAGMA query_only=0;ROLLBACK"
-        );
+        let mut sent = |step| {
+            let markers = MarkerTable::default();
+            sql(&[step], DbBackend::Sqlite, &markers, &mut restore)
+        };
+        sent(Control::Begin(options));
+        assert_eq!(sent(Control::Rollback), "PRAGMA query_only=0;ROLLBACK");
     }
 
     #[test]

@@ -77,6 +77,7 @@ pub use resilient_core::{
     health::{
         CheckOptions, CheckReport, CheckStatus, CheckStrategy, Closing, ConnectionReport,
         ConnectionState, HealthSettings, PoolReport, Sweep,
+        report::{Diagnostics, HealthReport, HealthSummary, OverallStatus},
     },
     metrics, policy, time,
 };
@@ -107,6 +108,14 @@ struct Configuration;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sessions.md")]
 struct Sessions;
+/// Compiles the example of the health reports.
+#[cfg(all(doctest, feature = "sqlx-dep"))]
+#[doc = include_str!("../../docs/health.md")]
+struct HealthReports;
+/// Compiles the example of monitoring.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/monitoring.md")]
+struct Monitoring;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

@@ -16,7 +16,7 @@ use crate::{
     commit::MarkerTable,
     constraints::Schema,
     extract,
-    health::PoolHealth,
+    health::{PoolHealth, WatchSlot},
     session::{Session, Wire},
 };
 
@@ -28,6 +28,8 @@ pub struct Pool {
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
     pub(crate) markers: Arc<MarkerTable>,
+    /// The monitor, which ends with this.
+    pub(crate) watch: WatchSlot,
 }
 
 impl Database for Pool {

@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StreamT
 
 use crate::{
     Error, ResilientConnection, ResilientTransaction, advice,
-    connection_trait::{booked, misuse, named_on_pool},
+    connection_trait::{Lost, booked, misuse, named_on_pool},
     extract, keywords,
     pool::Pool,
     session::{Request, Session, Wire, limited},
@@ -116,6 +116,7 @@ async fn on_pool<'a>(
             return Err(error);
         }
     };
+    let lost = Lost::on(&session);
     let rows = async_stream::stream! {
         let mut failed = None;
         {
@@ -141,6 +142,7 @@ async fn on_pool<'a>(
         }
         session.dispose(Disposal::Clean);
         if let Some(error) = failed {
+            lost.tell(pool, &error, &statement.sql);
             named_on_pool(pool, Request::All(&statement), &error).await;
             yield Err(error);
         }

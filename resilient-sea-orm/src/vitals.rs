@@ -23,8 +23,14 @@ use crate::{
     session::{Reply, Request},
 };
 
-fn dialect(backend: DbBackend) -> Dialect {
-    match backend {
+/// How the database reads statements.
+pub(crate) fn dialect(pool: &Pool) -> Dialect {
+    use sea_orm::DatabaseConnectionType::Disconnected;
+    // SeaORM panics when it is asked for the engine of no connection.
+    if matches!(pool.connection.inner, Disconnected) {
+        return Dialect::MySql;
+    }
+    match pool.connection.get_database_backend() {
         DbBackend::Postgres => Dialect::Postgres,
         DbBackend::Sqlite => Dialect::Sqlite,
         // Reads the fewest texts as certain.
@@ -56,7 +62,7 @@ impl<'a> Measured<'a> {
     pub(crate) fn book(self, sql: &str, fault: Option<&Fault>, rows: u64) {
         let sent = Sent {
             sql,
-            dialect: dialect(self.pool.connection.get_database_backend()),
+            dialect: dialect(self.pool),
             started: self.started,
         };
         self.pool.context().vitals().statement(sent, fault, rows);

@@ -22,6 +22,7 @@ mod ended_by_others;
 mod futures;
 mod handles;
 mod health;
+mod health_report;
 mod hooks;
 mod killed;
 mod leftovers;

@@ -38,6 +38,8 @@ enum Task {
     Features,
     /// Everything the continuous integration checks: lint, features, then test
     Ci,
+    /// Measures what the background monitor costs, on PostgreSQL
+    MonitorCost,
     /// Checks licences and advisories of the dependencies
     Deny,
 }
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Task::Ci => lint(&mut steps)
             .and_then(|()| features::check(&mut steps))
             .and_then(|()| test(&mut steps, &TestArguments::default())),
+        Task::MonitorCost => monitor_cost(&mut steps),
         Task::Deny => deny(&mut steps),
     };
     steps.finish(result)
@@ -135,6 +138,13 @@ fn unit(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {
         "documentation tests",
         with(&["test", workspace, features, "--doc"]),
     )
+}
+
+fn monitor_cost(steps: &mut Steps) -> Result<(), Failure> {
+    install::missing(steps, &[Engine::Postgres])?;
+    let package = ["--package", "resilient-tests", "--bin", "monitor-cost"];
+    let run = [&["run", "--release"], &package[..]].concat();
+    steps.cargo("monitor cost", &run, &[])
 }
 
 fn deny(steps: &mut Steps) -> Result<(), Failure> {

@@ -48,8 +48,8 @@ section! {
         batch_size: u32 = 5, with_batch_size;
         /// Attempts at recovery before it counts as failed; 3 by default.
         recovery_max_attempts: u32 = 3, with_recovery_max_attempts;
-        /// Whether a manager of databases checks in the background; on by default. Nothing is
-        /// started by a connection alone.
+        /// Whether a connection that is made with this configuration is monitored in the
+        /// background; on by default. One that is made without a configuration is not.
         background_monitoring: bool = true, with_background_monitoring;
     }
 }

@@ -127,7 +127,7 @@ pub const VARIABLES: &[Variable] = &[
         "DB_ENABLE_BACKGROUND_MONITORING",
         &["health.background_monitoring"],
         Kind::Flag,
-        "whether a manager checks in the background",
+        "whether a connection that is made with a configuration is monitored",
     ),
     variable(
         "DB_SESSION_TIMEOUT",

@@ -1,18 +1,16 @@
-//! Answers of checks from before, and one check for all who ask at the same time.
+//! Answers of checks from before.
 
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::Mutex as AsyncMutex;
-
-use super::check::{CheckReport, CheckStatus, CheckStrategy};
+use super::{
+    check::{CheckReport, CheckStatus, CheckStrategy},
+    shared::Shared,
+};
 use crate::time::Clock;
 
 /// So many different checks are remembered; a user's queries could be made up without end.
@@ -22,25 +20,11 @@ const MAX_CHECKS: usize = 256;
 #[derive(Debug, Default)]
 pub struct CheckCache {
     slots: Mutex<HashMap<CheckStrategy, Arc<Slot>>>,
-    /// Orders what is asked and answered, as clocks may stand still.
-    order: AtomicU64,
 }
 
-/// Whoever holds the lock makes the check; the others wait for its answer.
-type Slot = AsyncMutex<Option<Answer>>;
-
-#[derive(Debug)]
-struct Answer {
-    ended: u64,
-    at: Instant,
-    report: CheckReport,
-}
+type Slot = Shared<CheckReport>;
 
 impl CheckCache {
-    fn next(&self) -> u64 {
-        self.order.fetch_add(1, Ordering::Relaxed)
-    }
-
     fn slot(&self, strategy: &CheckStrategy) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get(strategy) {
@@ -69,29 +53,17 @@ impl CheckCache {
         force: bool,
         check: impl FnOnce() -> F,
     ) -> CheckReport {
-        let asked = self.next();
         let slot = self.slot(strategy);
-        let mut answer = slot.lock().await;
-        if let Some(known) = &*answer {
-            let young = || clock.now().saturating_duration_since(known.at) < good_for;
-            let fresh = known.ended > asked || (!force && young());
-            if fresh {
-                let mut report = known.report.clone();
-                report.from_cache = true;
-                return report;
-            }
-        }
-        let mut report = check().await;
-        let before = answer.as_ref().map_or(0, |a| a.report.consecutive_failures);
-        report.consecutive_failures = match report.status {
-            CheckStatus::Unhealthy => before.saturating_add(1),
-            _ => 0,
+        let count = |report: &mut CheckReport, before: Option<&CheckReport>| {
+            let before = before.map_or(0, |report| report.consecutive_failures);
+            report.consecutive_failures = match report.status {
+                CheckStatus::Unhealthy => before.saturating_add(1),
+                _ => 0,
+            };
         };
-        *answer = Some(Answer {
-            ended: self.next(),
-            at: clock.now(),
-            report: report.clone(),
-        });
+        let good_for = if force { Duration::ZERO } else { good_for };
+        let (mut report, known) = slot.get_after(clock, good_for, check, count).await;
+        report.from_cache = known;
         report
     }
 
@@ -101,17 +73,13 @@ impl CheckCache {
             let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             slots.values().cloned().collect()
         };
-        let latest = slots.iter().filter_map(|slot| {
-            let answer = slot.try_lock().ok()?;
-            answer.as_ref().map(|answer| answer.report.clone())
-        });
-        latest.collect()
+        slots.iter().filter_map(|slot| slot.latest()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::{health::check::Finding, time::FakeClock};

@@ -8,13 +8,14 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use super::{
+    Events, HealthEvent,
     lease::Lease,
     meter::PoolMeter,
     record::{ConnectionReport, ConnectionState, Holder, Record},
@@ -34,6 +35,15 @@ pub struct Connections {
     next: AtomicU64,
     batch: Mutex<Batch>,
     keeps: AtomicBool,
+    /// Who hears of it when one is closed for its state.
+    teller: OnceLock<Teller>,
+}
+
+/// The database's name, and where its events go.
+#[derive(Debug)]
+struct Teller {
+    database: String,
+    events: Events,
 }
 
 /// A connection's entry in the list: by its key, or by its number if it has none.
@@ -75,6 +85,30 @@ impl Connections {
             next: AtomicU64::new(1),
             batch: Mutex::default(),
             keeps: AtomicBool::new(false),
+            teller: OnceLock::new(),
+        }
+    }
+
+    /// Sends an event from now on for each connection that is closed for its state. Only the
+    /// first call counts.
+    pub fn tell(&self, database: &str, events: Events) {
+        let database = database.to_owned();
+        // The list is one pool's, and the pool has one name.
+        let _ = self.teller.set(Teller { database, events });
+    }
+
+    /// One was closed; `None` if nobody had met it.
+    pub(super) fn closed(&self, id: Option<u64>, why: Closing) {
+        self.meter.closed(self.clock.now(), why);
+        if !matches!(why, Closing::Expired | Closing::Stale | Closing::Unhealthy) {
+            return;
+        }
+        if let Some(Teller { database, events }) = self.teller.get() {
+            events.send(HealthEvent::ConnectionReplaced {
+                database: database.clone(),
+                connection: id.map_or_else(|| "unknown".to_owned(), |id| id.to_string()),
+                reason: why.as_str().to_owned(),
+            });
         }
     }
 
@@ -99,7 +133,8 @@ impl Connections {
         self.keeps.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn replaces(&self) -> bool {
+    /// Whether those that still work are replaced at all.
+    pub fn replaces(&self) -> bool {
         self.settings.enabled && !self.keeps.load(Ordering::Relaxed)
     }
 
@@ -146,6 +181,7 @@ impl Connections {
                 since: now,
                 method: None,
                 told: false,
+                unused: None,
             }),
             uses: AtomicU64::new(uses),
             checks: AtomicU64::new(0),
@@ -172,7 +208,7 @@ impl Connections {
     /// Takes the idle connection with this session out of the list.
     fn forget(&self, server_pid: u64) -> Option<Arc<Record>> {
         self.write(|all| {
-            let is_it = |r: &Record| r.server_pid == Some(server_pid) && r.idle_since().is_some();
+            let is_it = |r: &Record| r.server_pid == Some(server_pid) && r.back_since().is_some();
             let name = *all.iter().find(|(_, record)| is_it(record))?.0;
             all.remove(&name)
         })
@@ -191,7 +227,7 @@ impl Connections {
             while excess(all) {
                 let idle = all
                     .iter()
-                    .filter_map(|(name, record)| Some((record.idle_since()?, *name)));
+                    .filter_map(|(name, record)| Some((record.back_since()?, *name)));
                 let Some((_, name)) = idle.min_by_key(|(since, _)| *since) else {
                     return;
                 };
@@ -214,16 +250,15 @@ impl Connections {
         let now = self.clock.now();
         // Which one it is, is told by how long it was idle.
         let off = |record: &Record| {
-            let known = now.saturating_duration_since(record.idle_since()?);
+            let known = now.saturating_duration_since(record.back_since()?);
             Some(known.abs_diff(idle))
         };
-        self.write(|all| {
+        let record = self.write(|all| {
             let all_idle = all.iter().filter_map(|(name, r)| Some((off(r)?, *name)));
-            if let Some((_, name)) = all_idle.min_by_key(|(off, _)| *off) {
-                all.remove(&name);
-            }
+            let (_, name) = all_idle.min_by_key(|(off, _)| *off)?;
+            all.remove(&name)
         });
-        self.meter.closed(now, closing);
+        self.closed(record.map(|record| record.id), closing);
         Some(closing)
     }
 
@@ -236,6 +271,16 @@ impl Connections {
         );
         let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
         self.replaces() && batch.permits(self.clock.now(), open, floor, size)
+    }
+
+    /// Idle ones that are to be replaced.
+    pub fn due(&self) -> usize {
+        let now = self.clock.now();
+        let due = |record: &&Arc<Record>| {
+            record.back_since().is_some()
+                && record.limits.judge(&record.facts(now)) != ConnectionState::Healthy
+        };
+        self.read(|all| all.values().filter(due).count())
     }
 
     /// All of them as they are now, by number.

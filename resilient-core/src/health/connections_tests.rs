@@ -173,3 +173,72 @@ fn one_that_lost_its_key_is_found_by_its_session() {
     assert!((report.age_seconds - 5.0).abs() < 1e-9);
     assert_eq!(all.meter().churn(clock.now()).opened, 1);
 }
+
+#[test]
+fn each_one_that_is_closed_for_its_state_is_told_of_once() {
+    let (all, clock) = connections(HealthSettings::default());
+    let events = Events::default();
+    let mut hears = events.subscribe();
+    all.tell("db", events);
+    let mut leases: Vec<_> = (0..6).map(|key| all.introduce(keyed(key), 6)).collect();
+    let ends = [
+        Some(Closing::Unhealthy),
+        Some(Closing::Discarded),
+        Some(Closing::ByPool),
+        Some(Closing::Expired),
+        None,
+        None,
+    ];
+    for (lease, why) in leases.iter_mut().zip(ends) {
+        lease.hold(None);
+        if let Some(why) = why {
+            lease.close(why);
+        }
+    }
+    drop(leases);
+    clock.advance(Duration::from_mins(6));
+    let idle = Duration::from_mins(6);
+    assert_eq!(all.reject(idle, idle), Some(Closing::Stale));
+    all.trim(0);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(all.reject(idle, idle), Some(Closing::Stale));
+    let told: Vec<_> = std::iter::from_fn(|| hears.try_recv().ok())
+        .map(|event| match event {
+            HealthEvent::ConnectionReplaced {
+                connection, reason, ..
+            } => (connection, reason),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let told: Vec<_> = told.iter().map(|(id, why)| (&**id, &**why)).collect();
+    let (first, rest) = told.split_at(2);
+    assert_eq!(first, [("1", "unhealthy"), ("4", "expired")]);
+    let [(known, "stale"), ("unknown", "stale")] = rest else {
+        panic!("{rest:?}");
+    };
+    assert!(["5", "6"].contains(known), "{known}");
+}
+
+#[test]
+fn checks_are_no_use_so_what_only_they_take_becomes_stale() {
+    let (all, clock) = connections(HealthSettings::default());
+    all.introduce(keyed(1), 1).hold(None);
+    let minute = Duration::from_mins(1);
+    for _ in 0..5 {
+        clock.advance(minute);
+        // A sweep looks at it, and a check sends something on it.
+        assert_eq!(all.take(1).unwrap().checked(true), ConnectionState::Healthy);
+        let lease = all.take(1).unwrap();
+        lease.hold_for_check("health check");
+        assert_eq!(all.report()[0].held_by, Some("health check"));
+    }
+    assert_eq!((all.report()[0].uses, all.due()), (1, 0));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(all.due(), 1);
+    let stale = all.take(1).unwrap();
+    assert_eq!(stale.found(), ConnectionState::Stale);
+    drop(stale);
+    // Somebody needs it.
+    all.take(1).unwrap().hold(None);
+    assert_eq!(all.due(), 0);
+}

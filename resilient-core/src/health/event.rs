@@ -15,6 +15,8 @@ pub enum HealthEvent {
     CheckFailed {
         /// The database's name.
         database: String,
+        /// Which check; `health` is the monitor's own look.
+        check: String,
         /// Why.
         reason: String,
     },
@@ -22,6 +24,8 @@ pub enum HealthEvent {
     CheckRecovered {
         /// The database's name.
         database: String,
+        /// Which check; `health` is the monitor's own look.
+        check: String,
         /// Checks that had failed.
         failed_checks: u64,
         /// For how long, in milliseconds.
@@ -58,13 +62,13 @@ pub enum HealthEvent {
         /// The last fault that it counted.
         last_fault: Option<FaultKind>,
     },
-    /// A pooled connection was replaced.
+    /// A pooled connection was closed for its state; another one is opened where it is wanted.
     ConnectionReplaced {
         /// The database's name.
         database: String,
-        /// Which connection.
+        /// Its number in the list of connections, or `unknown` if nobody had met it yet.
         connection: String,
-        /// Why: expired, stale, unhealthy.
+        /// Why: `expired`, `stale` or `unhealthy`.
         reason: String,
     },
     /// A deadlock was seen.

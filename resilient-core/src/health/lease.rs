@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -39,10 +39,24 @@ impl Lease {
     /// It is in use from now on.
     pub fn hold(&self, method: Option<&'static str>) {
         self.record.uses.fetch_add(1, Ordering::Relaxed);
+        self.held(method, None);
+    }
+
+    /// It is held for a check, which is no use: one that nobody else needs still becomes stale.
+    pub fn hold_for_check(&self, check: &'static str) {
+        let unused = match *self.record.holder() {
+            Holder::Idle { since, .. } => Some(since),
+            Holder::Held { unused, .. } => unused,
+        };
+        self.held(Some(check), unused);
+    }
+
+    fn held(&self, method: Option<&'static str>, unused: Option<Instant>) {
         *self.record.holder() = Holder::Held {
             since: self.connections.clock().now(),
             method,
             told: false,
+            unused,
         };
     }
 
@@ -107,7 +121,15 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let now = self.connections.clock().now();
         let gone = self.closing.is_some() || self.record.key.is_none();
-        *self.record.holder() = Holder::Idle { since: now };
+        {
+            let mut holder = self.record.holder();
+            let since = match *holder {
+                Holder::Held { unused, .. } => unused.unwrap_or(now),
+                // It was only looked at.
+                Holder::Idle { since, .. } => since,
+            };
+            *holder = Holder::Idle { since, back: now };
+        }
         if !gone {
             return;
         }
@@ -120,7 +142,7 @@ impl Drop for Lease {
             }
         });
         if let Some(why) = self.closing {
-            self.connections.meter().closed(now, why);
+            self.connections.closed(Some(record.id), why);
         }
     }
 }

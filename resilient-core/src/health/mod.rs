@@ -17,8 +17,10 @@ pub mod pool;
 mod record;
 pub mod recovery;
 pub mod replacement;
+pub mod report;
 pub mod sessions;
 pub mod settings;
+mod shared;
 pub mod soft_delete;
 pub mod tables;
 mod vitals;
@@ -33,6 +35,7 @@ pub use pool::{PoolGauge, PoolReport, Sweep};
 pub use record::{ConnectionReport, ConnectionState};
 pub use replacement::{Closing, Limits};
 pub use settings::HealthSettings;
+pub use shared::Shared;
 pub(crate) use vitals::is_error;
 pub use vitals::{Sent, Vitals, VitalsConfig};
 

@@ -1,6 +1,7 @@
 //! The background task that looks after one database.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     future::{Future, poll_fn},
     pin::pin,
@@ -23,6 +24,15 @@ use super::{Events, HealthEvent};
 
 /// What a monitor does at each tick.
 pub trait Watch: Send + Sync + 'static {
+    /// What its events and log lines call it; `health` by default.
+    #[allow(
+        clippy::unnecessary_literal_bound,
+        reason = "others have a name of their own"
+    )]
+    fn name(&self) -> &str {
+        "health"
+    }
+
     /// Looks at the database once, heals what it can, and says why it is unhealthy, if it is.
     ///
     /// A tick may fail, panic or hang: the next one comes all the same. When the monitor is shut
@@ -101,6 +111,9 @@ pub struct MonitorReport {
     pub recovered: u64,
     /// Why it is unhealthy, if it is.
     pub unhealthy: Option<String>,
+    /// What was done beside, on schedules of their own, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, MonitorReport>,
 }
 
 #[derive(Debug, Default)]
@@ -179,6 +192,7 @@ impl Monitor {
             skipped: read(&shared.skipped),
             recovered: read(&shared.recovered),
             unhealthy: shared.unhealthy().clone(),
+            beside: BTreeMap::new(),
         }
     }
 
@@ -314,9 +328,11 @@ impl<W: Watch> Task<W> {
         *self.shared.unhealthy() = None;
         self.shared.recovered.fetch_add(1, Relaxed);
         let down = outage.since.elapsed();
-        tracing::info!(target: "resilient", checks = outage.ticks, db.namespace = self.database, "database recovered");
+        let check = self.watch.name();
+        tracing::info!(target: "resilient", check, checks = outage.ticks, db.namespace = self.database, "database recovered");
         self.events.send(HealthEvent::CheckRecovered {
             database: self.database.clone(),
+            check: self.watch.name().to_owned(),
             failed_checks: outage.ticks,
             down_ms: u64::try_from(down.as_millis()).unwrap_or(u64::MAX),
         });
@@ -333,10 +349,13 @@ impl<W: Watch> Task<W> {
             since: Instant::now(),
             ticks: 1,
         });
-        tracing::warn!(target: "resilient", reason, db.namespace = self.database, "database unhealthy");
-        let database = self.database.clone();
-        self.events
-            .send(HealthEvent::CheckFailed { database, reason });
+        let check = self.watch.name();
+        tracing::warn!(target: "resilient", check, reason, db.namespace = self.database, "database unhealthy");
+        self.events.send(HealthEvent::CheckFailed {
+            database: self.database.clone(),
+            check: check.to_owned(),
+            reason,
+        });
     }
 }
 

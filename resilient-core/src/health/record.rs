@@ -36,9 +36,13 @@ pub(super) enum Holder {
         since: Instant,
         method: Option<&'static str>,
         told: bool,
+        /// Unused since then, if this is a check, which is no use.
+        unused: Option<Instant>,
     },
     Idle {
         since: Instant,
+        /// When the pool got it back, be it from a check.
+        back: Instant,
     },
 }
 
@@ -70,7 +74,7 @@ impl Record {
     pub(super) fn facts(&self, now: Instant) -> Facts {
         let idle = match &*self.holder() {
             Holder::Held { .. } => Duration::ZERO,
-            Holder::Idle { since } => now.saturating_duration_since(*since),
+            Holder::Idle { since, .. } => now.saturating_duration_since(*since),
         };
         Facts {
             age: now.saturating_duration_since(self.opened),
@@ -81,10 +85,11 @@ impl Record {
         }
     }
 
-    pub(super) fn idle_since(&self) -> Option<Instant> {
+    /// Since when the pool has it, if it does.
+    pub(super) fn back_since(&self) -> Option<Instant> {
         match &*self.holder() {
             Holder::Held { .. } => None,
-            Holder::Idle { since } => Some(*since),
+            Holder::Idle { back, .. } => Some(*back),
         }
     }
 
@@ -163,7 +168,7 @@ pub struct ConnectionReport {
 }
 
 impl ConnectionReport {
-    pub(super) fn age_held(&self) -> f64 {
+    pub(in crate::health) fn age_held(&self) -> f64 {
         self.held_seconds.unwrap_or(0.0)
     }
 }

@@ -61,8 +61,11 @@ pub struct Facts {
 }
 
 /// Why a connection was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Closing {
     /// Too old, or used too often.
@@ -78,6 +81,11 @@ pub enum Closing {
 }
 
 impl Closing {
+    /// The `snake_case` name.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// The reason that a state is, if it is one.
     pub fn of(state: ConnectionState) -> Option<Self> {
         match state {

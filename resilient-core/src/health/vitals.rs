@@ -149,6 +149,11 @@ impl Vitals {
         self.clock.now()
     }
 
+    /// For how long all of this has been watched.
+    pub fn watched_for(&self) -> Duration {
+        self.now().saturating_duration_since(self.base)
+    }
+
     /// Books a statement that was sent at `started` and is answered now. `rows` are those it
     /// changed, 0 if it read.
     pub fn statement(&self, sent: Sent<'_>, fault: Option<&Fault>, rows: u64) {

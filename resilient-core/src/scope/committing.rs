@@ -1,6 +1,6 @@
 //! COMMIT, and what its answer means, or the want of one.
 
-use std::{sync::Arc, time::Instant};
+use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use super::{
     Frame, ScopeId,
@@ -83,11 +83,11 @@ impl<D: Database> Transaction<D> {
             return Ok(());
         };
         if lost_on_the_way(&error.fault) {
-            return self.unanswered(turn, step, error, deadline).await;
+            return boxed(self.unanswered(turn, step, error, deadline)).await;
         }
         // The session may be left in the middle of a question.
         let trusted = !std::mem::replace(&mut self.ledger().untrusted, true);
-        let error = turn.explain(error).await;
+        let error = boxed(turn.explain(error)).await;
         self.ledger().untrusted = !trusted;
         Err(Failure::database(error))
     }
@@ -189,6 +189,14 @@ impl<D: Database> Transaction<D> {
             }
         });
     }
+}
+
+/// What is seldom awaited, kept out of the futures of calls: each call nested in another one would
+/// carry it along, in size and in the depth of its type.
+pub(super) fn boxed<'a, T>(
+    future: impl Future<Output = T> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(future)
 }
 
 /// A question whose asker may be dropped.

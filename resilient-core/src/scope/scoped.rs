@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use super::{Frame, Holder, ScopeId, Transaction, Turn, hooks::End};
+use super::{Frame, Holder, ScopeId, Transaction, Turn, committing::boxed, hooks::End};
 use crate::{
     CommitMode, CommitToken, Effect, FaultKind, IsolationLevel, Outcome,
     driver::{BeginOptions, Database},
@@ -143,7 +143,7 @@ impl<D: Database> Scope<D> {
             let result = self.transaction.commit(deadline).await;
             if result.is_err() {
                 // The first error is what matters; the session is given up either way.
-                let _ = self.transaction.roll_back().await;
+                let _ = boxed(self.transaction.roll_back()).await;
             }
             let end = match &result {
                 Ok(()) => End::Committed,

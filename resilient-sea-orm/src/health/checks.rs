@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Who holds the connection of a check, in the list of connections.
-const HOLDER: &str = "health check";
+pub(super) const CHECK: &str = "health check";
 
 impl ResilientConnection {
     /// Checks the database, or says what a check of the last 5 s (`cache_duration`) came to. Those
@@ -147,7 +147,7 @@ async fn on_own_connection(pool: &Pool, strategy: &CheckStrategy, shares: &Share
     let end = tokio::time::Instant::now() + inner(shares.limit);
     let full = || advice::gauge(pool).filter(resilient_core::health::PoolGauge::exhausted);
     let full_before = full().is_some();
-    let session = match tokio::time::timeout_at(end, pool.acquire_for(Some(HOLDER))).await {
+    let session = match tokio::time::timeout_at(end, pool.acquire_for(Some(CHECK))).await {
         Ok(Ok(session)) => session,
         Ok(Err(error)) => return failed(error),
         Err(_) => {

@@ -9,7 +9,7 @@ use resilient_core::health::{Closing, Connections, Lease, connections::Introduct
 use sea_orm::ConnectOptions;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 
-use super::{PoolHealth, identity::Known};
+use super::{PoolHealth, checks::CHECK, identity::Known};
 
 /// How long closing a connection may take.
 pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -35,7 +35,11 @@ pub(crate) async fn take<DB: Known>(
         (conn, lease) = meet(pool.acquire().await?, pool, health).await?;
     }
     if let Some(lease) = &lease {
-        lease.hold(method);
+        if method == Some(CHECK) {
+            lease.hold_for_check(CHECK);
+        } else {
+            lease.hold(method);
+        }
     }
     Ok((conn, lease))
 }

@@ -2,36 +2,49 @@
 
 pub use resilient_core::health::*;
 
+mod alone;
 mod checks;
+mod composed;
+mod diagnostics;
 #[cfg(feature = "sqlx-dep")]
 mod identity;
 mod integrity;
 #[cfg(feature = "sqlx-dep")]
 mod lifecycle;
+mod options;
 #[cfg(feature = "sqlx-dep")]
 pub(crate) mod participants;
-mod report;
+mod pool_report;
 #[cfg(feature = "sqlx-dep")]
 mod sweep;
 #[cfg(feature = "sqlx-dep")]
 pub mod tables;
 mod transactions;
+mod watch;
 mod write;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use resilient_core::time::{Clock, Random};
+use resilient_core::{
+    health::report::HealthReport,
+    time::{Clock, Random},
+};
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
 pub(crate) use checks::{Own, answers};
+pub use options::{DiagnosticsOptions, HealthReportOptions};
+
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use lifecycle::take;
+pub use watch::MonitorOptions;
+pub(crate) use watch::WatchSlot;
 
 /// What is known about the health of one pool.
 #[derive(Debug)]
 pub(crate) struct PoolHealth {
     pub(crate) connections: Arc<Connections>,
     pub(crate) checks: CheckCache,
+    pub(crate) report: Shared<HealthReport>,
     /// Whether the pool asks us before it hands a connection out.
     pub(crate) hooks: bool,
     /// Whether connections cannot be told apart, so that nobody tries again.
@@ -48,6 +61,7 @@ impl PoolHealth {
         Self {
             connections: Arc::new(Connections::new(settings, clock, random)),
             checks: CheckCache::default(),
+            report: Shared::default(),
             hooks,
             nameless: AtomicBool::new(false),
         }

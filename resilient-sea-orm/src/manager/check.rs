@@ -87,6 +87,7 @@ impl Member {
         if let Some(monitor) = monitor {
             monitor.shutdown().await;
         }
+        self.db.stop_monitoring().await;
         for shared in self.sessions().values() {
             shared.state.expire();
         }

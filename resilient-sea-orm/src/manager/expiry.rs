@@ -40,7 +40,7 @@ impl DatabaseManager {
     /// not ended while a unit of work runs; its age is that since it was made or refreshed. The
     /// next [`session`](Self::session) of its id makes another one.
     ///
-    /// The monitor of a database does this at each tick.
+    /// It happens in the background, too, where that is [wanted](Self::watched).
     ///
     /// [`ResilientConnection::end_overdue_sessions`]: crate::ResilientConnection::end_overdue_sessions
     pub fn end_overdue(&self) -> Vec<Expiry> {
@@ -54,11 +54,18 @@ impl DatabaseManager {
 
 impl Member {
     pub(super) fn end_overdue(&self) -> Vec<Expiry> {
-        let context = &self.db.pool.context;
         let transactions = self.db.end_overdue_sessions().into_iter();
         let mut found: Vec<Expiry> = transactions
             .map(|(info, what)| Expiry::Transaction(self.name.to_string(), info, what))
             .collect();
+        found.extend(self.expire_sessions());
+        found
+    }
+
+    /// The same for the managed sessions alone.
+    pub(super) fn expire_sessions(&self) -> Vec<Expiry> {
+        let context = &self.db.pool.context;
+        let mut found = Vec::new();
         let (now, limits) = (context.clock().now(), context.session_limits());
         self.sessions().retain(|id, shared| {
             let Some((what, age)) = shared.state.sweep(now, limits) else {

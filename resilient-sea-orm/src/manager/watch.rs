@@ -1,27 +1,25 @@
-//! The background task of each database.
+//! What a manager does in the background.
 
 use std::sync::{Arc, Weak};
 
-use resilient_core::health::{
-    CheckOptions, CheckStrategy,
-    monitor::{MonitorConfig, MonitorReport, Watch},
-};
+use resilient_core::health::monitor::{Monitor, MonitorConfig, MonitorReport, Watch};
 
 use super::{DatabaseManager, Member};
 
 impl DatabaseManager {
-    /// What the background tasks have done so far, by the databases' names; nothing of a database
-    /// that is not watched.
+    /// What the monitors of the databases have done so far, by the databases' names; nothing of a
+    /// database that is not watched.
     ///
-    /// A manager that is made inside a tokio runtime watches each database whose configuration
-    /// has `health.enabled` and `health.background_monitoring`, once in `health.interval` (30 s):
-    /// it checks the database, closes idle connections that do not answer, ends what is overdue
-    /// and judges the alerts. [`close`](Self::close) ends that, and so does dropping the last
-    /// clone of the manager.
+    /// A manager that is made inside a tokio runtime starts the
+    /// [monitor](crate::ResilientConnection::start_monitoring) of each database whose
+    /// configuration has `health.enabled` and `health.background_monitoring` and that has none
+    /// yet, and ends that database's overdue sessions as often (30 s).
+    /// [`close`](Self::close) ends both. Dropping the last clone of the manager ends the latter;
+    /// a monitor ends with its database.
     pub fn watched(&self) -> Vec<(String, MonitorReport)> {
         let members = self.members();
         let watched = members.iter().filter_map(|member| {
-            let report = member.monitor().as_ref()?.report();
+            let report = member.db.monitoring()?;
             Some((member.name.to_string(), report))
         });
         watched.collect()
@@ -41,31 +39,28 @@ impl DatabaseManager {
         if !wanted || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
+        if member.db.monitoring().is_none() {
+            member.db.monitor_in_background();
+        }
         let config = MonitorConfig::default().interval(health.interval);
-        let watch = Watcher(Arc::downgrade(member));
-        *member.monitor() = Some(member.db.monitor(&config, watch));
+        let events = member.db.pool.context.vitals().events().clone();
+        let watch = Expiring(Arc::downgrade(member));
+        *member.monitor() = Some(Monitor::start(&*member.name, &config, events, watch));
     }
 }
 
-/// Weak, as the member holds the monitor.
-struct Watcher(Weak<Member>);
+/// Ends sessions. Weak, as the member holds the monitor.
+struct Expiring(Weak<Member>);
 
-impl Watch for Watcher {
+impl Watch for Expiring {
+    fn name(&self) -> &'static str {
+        "sessions"
+    }
+
     async fn tick(&self) -> Result<(), String> {
-        let Some(member) = self.0.upgrade() else {
-            return Ok(());
-        };
-        member.end_overdue();
-        let options = CheckOptions {
-            force: true,
-            ..CheckOptions::default()
-        };
-        let db = &member.db;
-        let report = db.check_health_with(CheckStrategy::Quick, options).await;
-        db.check_connections().await;
-        if report.is_usable() {
-            return Ok(());
+        if let Some(member) = self.0.upgrade() {
+            member.expire_sessions();
         }
-        Err(report.reason.unwrap_or_else(|| "unhealthy".to_owned()))
+        Ok(())
     }
 }

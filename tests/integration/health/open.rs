@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use resilient_sea_orm::{
     Config, Error, FaultKind, Outcome, ResilientConnection, Result,
-    config::SessionConfig,
+    config::{HealthConfig, SessionConfig},
     health::{deadlocks::Participant, sessions::Overdue},
     resilient,
 };
@@ -57,6 +57,13 @@ impl Accounts {
     }
 }
 
+/// Without a monitor, which would end them before this test does.
+fn ends_after(timeout: Duration) -> Config {
+    let health = HealthConfig::default().with_background_monitoring(false);
+    let session = SessionConfig::default().with_timeout(timeout);
+    Config::default().with_session(session).with_health(health)
+}
+
 async fn both_methods_of_a_deadlock_are_named(engine: Engine) -> TestResult {
     let bank = Bank::open(engine, 2).await;
     let accounts = Accounts {
@@ -89,8 +96,7 @@ async fn both_methods_of_a_deadlock_are_named(engine: Engine) -> TestResult {
 }
 
 async fn a_transaction_that_is_open_for_too_long_is_ended(engine: Engine) -> TestResult {
-    let config = Config::default()
-        .with_session(SessionConfig::default().with_timeout(Duration::from_millis(400)));
+    let config = ends_after(Duration::from_millis(400));
     let builder = resilient_sea_orm::Builder::default().config(&config);
     let test = support::TestDb::new(engine).await?;
     let bank = Bank::built(builder, test, 2, 4).await;
@@ -134,8 +140,7 @@ async fn a_transaction_that_is_open_for_too_long_is_ended(engine: Engine) -> Tes
 }
 
 async fn a_refreshed_transaction_goes_on(engine: Engine) -> TestResult {
-    let config = Config::default()
-        .with_session(SessionConfig::default().with_timeout(Duration::from_millis(400)));
+    let config = ends_after(Duration::from_millis(400));
     let builder = resilient_sea_orm::Builder::default().config(&config);
     let test = support::TestDb::new(engine).await?;
     let bank = Bank::built(builder, test, 2, 4).await;

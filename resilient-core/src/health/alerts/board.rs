@@ -2,8 +2,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
@@ -31,6 +34,8 @@ pub struct AlertBoard {
     rules: Box<[AlertRule]>,
     history: usize,
     clock: Arc<dyn Clock>,
+    /// How often values come that somebody measures at intervals, in milliseconds.
+    heard_every: AtomicU64,
     state: Mutex<State>,
     deliveries: Deliveries,
 }
@@ -63,7 +68,13 @@ struct Standing {
 
 impl Standing {
     /// Takes a value in; answers what follows.
-    fn observe(&mut self, rule: &AlertRule, value: f64, now: Instant) -> Option<Change> {
+    fn observe(
+        &mut self,
+        rule: &AlertRule,
+        value: f64,
+        detail: Option<&str>,
+        now: Instant,
+    ) -> Option<Change> {
         self.heard = now;
         if value <= rule.clear_below && value < rule.threshold {
             self.good += 1;
@@ -73,8 +84,12 @@ impl Standing {
             return over.then_some(Change::Cleared);
         }
         (self.good, self.good_since) = (0, None);
-        if value > self.alert.value {
-            self.alert.value = value;
+        let news = detail.filter(|new| self.alert.detail.as_deref() != Some(*new));
+        if value > self.alert.value || news.is_some() {
+            self.alert.value = self.alert.value.max(value);
+            if let Some(news) = news {
+                self.alert.detail = Some(news.to_owned());
+            }
             self.alert.describe();
         }
         if value >= rule.critical && self.alert.severity < Severity::Critical {
@@ -109,6 +124,7 @@ impl AlertBoard {
             rules: AlertKind::ALL.iter().map(|kind| config.of(*kind)).collect(),
             history: config.history,
             clock,
+            heard_every: AtomicU64::new(0),
             state: Mutex::default(),
             deliveries: Deliveries::new(callbacks, events),
         }
@@ -128,6 +144,11 @@ impl AlertBoard {
     /// Takes in what was measured of `subject`, in the kind's unit. Raises, escalates or clears
     /// its alert, if that is due, and tells of it.
     pub fn observe(&self, kind: AlertKind, subject: &str, value: f64) {
+        self.observe_with(kind, subject, value, None);
+    }
+
+    /// The same, with what is known about the cause; the alert's message says it.
+    pub fn observe_with(&self, kind: AlertKind, subject: &str, value: f64, detail: Option<&str>) {
         let rule = self.rule(kind);
         if !rule.enabled || value.is_nan() {
             return;
@@ -138,13 +159,15 @@ impl AlertBoard {
             self.expire(&mut state, now);
             let key = state.key(kind, subject, value >= rule.threshold);
             if let Some(standing) = state.active.get_mut(&key) {
-                match standing.observe(rule, value, now) {
+                match standing.observe(rule, value, detail, now) {
                     Some(Change::Cleared) => self.clear(&mut state, &key),
                     Some(change) => self.deliveries.push(change, standing.alert.clone()),
                     None => {}
                 }
             } else if value >= rule.threshold {
-                let alert = self.alert(rule, kind, key.1.clone(), value);
+                let mut alert = self.alert(rule, kind, key.1.clone(), value);
+                alert.detail = detail.map(str::to_owned);
+                alert.describe();
                 self.deliveries.push(Change::Raised, alert.clone());
                 let standing = Standing {
                     alert,
@@ -166,6 +189,13 @@ impl AlertBoard {
             self.clear(&mut state, &(kind, subject.to_owned()));
         }
         self.deliveries.flush();
+    }
+
+    /// Says that values are measured once in so long, so that silence for less than three of
+    /// these means nothing. Single events (a bulk operation, an empty budget) are not measured.
+    pub fn heard_every(&self, interval: Duration) {
+        let ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.heard_every.store(ms, Relaxed);
     }
 
     /// Clears what nothing was heard of for as long as its rule says. The monitor asks for it,
@@ -199,7 +229,7 @@ impl AlertBoard {
 
     fn alert(&self, rule: &AlertRule, kind: AlertKind, subject: String, value: f64) -> Alert {
         let critical = value >= rule.critical;
-        let mut alert = Alert {
+        Alert {
             database: self.database.clone(),
             kind,
             severity: if critical {
@@ -210,17 +240,19 @@ impl AlertBoard {
             subject,
             value,
             threshold: rule.threshold,
+            detail: None,
             message: String::new(),
             since_unix_ms: unix_ms(),
             cleared_unix_ms: None,
-        };
-        alert.describe();
-        alert
+        }
     }
 
     fn expire(&self, state: &mut State, now: Instant) {
         let silent = |standing: &Standing| {
-            let quiet = self.rule(standing.alert.kind).quiet;
+            let mut quiet = self.rule(standing.alert.kind).quiet;
+            if standing.alert.kind.is_measured() {
+                quiet = quiet.max(Duration::from_millis(self.heard_every.load(Relaxed)) * 3);
+            }
             now.saturating_duration_since(standing.heard) >= quiet
         };
         let over: Vec<_> = state

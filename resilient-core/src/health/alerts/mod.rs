@@ -79,6 +79,11 @@ impl AlertKind {
         }
     }
 
+    /// Whether its values come at intervals, as opposed to single events.
+    fn is_measured(self) -> bool {
+        !matches!(self, Self::BulkOperation | Self::BudgetExhausted)
+    }
+
     fn says(self) -> &'static str {
         match self {
             Self::ResponseTime => "statements take on average",
@@ -157,6 +162,8 @@ pub struct Alert {
     pub value: f64,
     /// The threshold, in the same unit.
     pub threshold: f64,
+    /// What is known about the cause, in words and without data of users.
+    pub detail: Option<String>,
     /// All of this in words.
     pub message: String,
     /// When it was raised, in milliseconds since 1970.
@@ -175,6 +182,10 @@ impl Alert {
             unit.show(self.value),
             unit.show(self.threshold)
         );
+        if let Some(detail) = &self.detail {
+            self.message.push_str("; ");
+            self.message.push_str(detail);
+        }
     }
 }
 

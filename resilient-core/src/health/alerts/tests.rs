@@ -245,3 +245,33 @@ proptest! {
         prop_assert_eq!(stands, changes.len() % 2 == 1);
     }
 }
+
+#[test]
+fn silence_between_two_measurements_clears_nothing() {
+    let rig = Rig::new(&AlertConfig::default());
+    rig.board.heard_every(Duration::from_mins(10));
+    rig.board.observe(AlertKind::DeletionRatio, "orders", 0.3);
+    rig.board.observe(AlertKind::BulkOperation, "once", 1e6);
+    rig.clock.advance(Duration::from_mins(29));
+    let report = rig.board.report();
+    assert_eq!(report.active.len(), 1, "{report:?}");
+    assert_eq!(report.active[0].kind, AlertKind::DeletionRatio);
+    rig.clock.advance(Duration::from_mins(1));
+    assert!(rig.board.report().active.is_empty());
+}
+
+#[test]
+fn the_message_says_the_cause_that_was_told_last() {
+    let rig = Rig::new(&AlertConfig::default());
+    let observe = |value, cause| {
+        let kind = AlertKind::PoolUtilisation;
+        rig.board.observe_with(kind, "db", value, cause);
+        rig.board.report().active[0].message.clone()
+    };
+    let first = observe(0.95, None);
+    assert_eq!(first, "db: the pool is in use to 95.0 % (threshold 90.0 %)");
+    assert_eq!(observe(0.9, Some("a leak")), format!("{first}; a leak"));
+    assert_eq!(observe(0.9, Some("two")), format!("{first}; two"));
+    assert_eq!(observe(0.9, None), format!("{first}; two"));
+    assert_eq!(rig.changes(), [Change::Raised]);
+}

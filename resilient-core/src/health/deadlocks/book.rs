@@ -19,6 +19,9 @@ const KEPT: usize = 20;
 /// How many moments are remembered for the rates; more within a day count as that many.
 const MOMENTS: usize = 10_000;
 
+/// The same for each pair and its last hour.
+const PAIR_MOMENTS: usize = 1_000;
+
 /// From how many deadlocks within the last hour they are worse than `low`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +37,16 @@ impl Default for DeadlockThresholds {
         Self {
             medium_per_hour: 5,
             high_per_hour: 30,
+        }
+    }
+}
+
+impl DeadlockThresholds {
+    fn severity(&self, per_hour: u64) -> Severity {
+        match per_hour {
+            n if n >= self.high_per_hour => Severity::High,
+            n if n >= self.medium_per_hour => Severity::Medium,
+            _ => Severity::Low,
         }
     }
 }
@@ -67,6 +80,13 @@ pub enum Severity {
     High,
 }
 
+impl Severity {
+    /// 1 low, 2 medium, 3 high: what the alert counts.
+    pub fn level(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
 /// Two methods, or one with itself, and how often they fought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -77,6 +97,10 @@ pub struct DeadlockPair {
     pub tables: Vec<String>,
     /// How often.
     pub count: u64,
+    /// Within the last hour; more than 1000 count as that many.
+    pub last_hour: u64,
+    /// How bad the last hour was for this pair.
+    pub severity: Severity,
     /// Whether gaps between index entries were locked.
     pub gaps: bool,
 }
@@ -118,8 +142,16 @@ struct Pages {
     moments: VecDeque<u64>,
     by_method: BTreeMap<String, u64>,
     by_table: BTreeMap<String, u64>,
-    pairs: BTreeMap<[String; 2], (u64, Vec<String>, bool)>,
+    pairs: BTreeMap<[String; 2], Pair>,
     last: VecDeque<Deadlock>,
+}
+
+#[derive(Debug, Default)]
+struct Pair {
+    count: u64,
+    moments: VecDeque<u64>,
+    tables: Vec<String>,
+    gaps: bool,
 }
 
 impl DeadlockBook {
@@ -150,10 +182,7 @@ impl DeadlockBook {
             return;
         }
         pages.total += 1;
-        if pages.moments.len() == MOMENTS {
-            pages.moments.pop_front();
-        }
-        pages.moments.push_back(deadlock.at_unix_ms);
+        remember(&mut pages.moments, deadlock.at_unix_ms, MOMENTS);
         for method in deadlock.methods() {
             *pages.by_method.entry(method.to_owned()).or_default() += 1;
         }
@@ -166,13 +195,14 @@ impl DeadlockBook {
             let mut methods = [name(&first.method), name(&second.method)];
             methods.sort();
             let pair = pages.pairs.entry(methods).or_default();
-            pair.0 += 1;
-            pair.2 |= [first, second]
+            pair.count += 1;
+            remember(&mut pair.moments, deadlock.at_unix_ms, PAIR_MOMENTS);
+            pair.gaps |= [first, second]
                 .iter()
                 .any(|p| p.waits_for.as_ref().is_some_and(|lock| lock.gap));
             for table in tables {
-                if !pair.1.contains(&table) {
-                    pair.1.push(table);
+                if !pair.tables.contains(&table) {
+                    pair.tables.push(table);
                 }
             }
         }
@@ -183,31 +213,32 @@ impl DeadlockBook {
     /// What is known at `now`, in milliseconds since the Unix epoch.
     pub fn report(&self, now_unix_ms: u64) -> DeadlockReport {
         let pages = self.pages();
-        let within = |span: u64| {
-            let recent = pages.moments.iter().filter(|at| **at + span > now_unix_ms);
+        let within = |moments: &VecDeque<u64>, span: u64| {
+            let recent = moments.iter().filter(|at| **at + span > now_unix_ms);
             recent.count() as u64
         };
-        let last_hour = within(HOUR_MS);
+        let last_hour = within(&pages.moments, HOUR_MS);
         let mut pairs: Vec<DeadlockPair> = pages
             .pairs
             .iter()
-            .map(|(methods, (count, tables, gaps))| DeadlockPair {
-                methods: methods.clone(),
-                tables: tables.clone(),
-                count: *count,
-                gaps: *gaps,
+            .map(|(methods, pair)| {
+                let last_hour = within(&pair.moments, HOUR_MS);
+                DeadlockPair {
+                    methods: methods.clone(),
+                    tables: pair.tables.clone(),
+                    count: pair.count,
+                    last_hour,
+                    severity: self.thresholds.severity(last_hour),
+                    gaps: pair.gaps,
+                }
             })
             .collect();
         pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
         DeadlockReport {
             total: pages.total,
             last_hour,
-            last_24_hours: within(DAY_MS),
-            severity: match last_hour {
-                n if n >= self.thresholds.high_per_hour => Severity::High,
-                n if n >= self.thresholds.medium_per_hour => Severity::Medium,
-                _ => Severity::Low,
-            },
+            last_24_hours: within(&pages.moments, DAY_MS),
+            severity: self.thresholds.severity(last_hour),
             by_method: pages.by_method.clone(),
             by_table: pages.by_table.clone(),
             advice: pairs.iter().take(5).map(advice::on).collect(),
@@ -215,6 +246,13 @@ impl DeadlockBook {
             last: pages.last.iter().cloned().collect(),
         }
     }
+}
+
+fn remember(moments: &mut VecDeque<u64>, at: u64, most: usize) {
+    if moments.len() == most {
+        moments.pop_front();
+    }
+    moments.push_back(at);
 }
 
 fn pids(deadlock: &Deadlock) -> Vec<u64> {

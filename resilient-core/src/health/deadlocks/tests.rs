@@ -157,6 +157,11 @@ fn the_book_counts_and_advises() {
     assert_eq!(report.by_table["account"], 3);
     assert_eq!(report.pairs[0].methods, ["A::x", "B::y"]);
     assert_eq!(report.pairs[0].count, 2);
+    // One of its two was a day ago.
+    assert_eq!(
+        (report.pairs[0].last_hour, report.pairs[0].severity),
+        (1, Severity::Low)
+    );
     assert_eq!(report.last[0].at_unix_ms, day + 6);
     assert_eq!(
         report.advice[0].text,

@@ -128,6 +128,19 @@ impl ResilientConnection {
     }
 }
 
+/// The same for those with soft-deleted rows alone; none if there are none.
+pub(super) async fn soft_deleted(
+    db: &ResilientConnection,
+    options: &TableOptions,
+) -> Result<Vec<TableReport>> {
+    let mut subjects = subject::all(db.name());
+    subjects.retain(|subject| subject.soft_delete.is_some());
+    if subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    reports(db, subjects, options).await
+}
+
 async fn reports(
     db: &ResilientConnection,
     subjects: Vec<Subject>,

@@ -46,26 +46,30 @@ impl ResilientConnection {
     #[cfg_attr(not(feature = "sqlx-dep"), allow(clippy::unused_async))]
     pub async fn check_connections(&self) -> Sweep {
         #[cfg(feature = "sqlx-dep")]
-        {
-            use sea_orm::DatabaseConnectionType as Type;
-            let (connection, health) = (&self.pool.connection, &*self.pool.health);
-            match &connection.inner {
-                #[cfg(feature = "sqlx-postgres")]
-                Type::SqlxPostgresPoolConnection(_) => {
-                    super::sweep::sweep(connection.get_postgres_connection_pool(), health).await
-                }
-                #[cfg(feature = "sqlx-mysql")]
-                Type::SqlxMySqlPoolConnection(_) => {
-                    super::sweep::sweep(connection.get_mysql_connection_pool(), health).await
-                }
-                #[cfg(feature = "sqlx-sqlite")]
-                Type::SqlxSqlitePoolConnection(_) => {
-                    super::sweep::sweep(connection.get_sqlite_connection_pool(), health).await
-                }
-                _ => Sweep::default(),
-            }
-        }
+        return self.look_at_connections(super::sweep::Reach::ALL).await;
         #[cfg(not(feature = "sqlx-dep"))]
         Sweep::default()
+    }
+
+    /// The same as far as `reach` goes.
+    #[cfg(feature = "sqlx-dep")]
+    pub(super) async fn look_at_connections(&self, reach: super::sweep::Reach) -> Sweep {
+        use sea_orm::DatabaseConnectionType as Type;
+        let (connection, health) = (&self.pool.connection, &*self.pool.health);
+        match &connection.inner {
+            #[cfg(feature = "sqlx-postgres")]
+            Type::SqlxPostgresPoolConnection(_) => {
+                super::sweep::sweep(connection.get_postgres_connection_pool(), health, reach).await
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            Type::SqlxMySqlPoolConnection(_) => {
+                super::sweep::sweep(connection.get_mysql_connection_pool(), health, reach).await
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            Type::SqlxSqlitePoolConnection(_) => {
+                super::sweep::sweep(connection.get_sqlite_connection_pool(), health, reach).await
+            }
+            _ => Sweep::default(),
+        }
     }
 }
