@@ -121,8 +121,8 @@ async fn a_nested_call_that_fails_beside_an_unpolled_statement_does_not_hang(
     let bank = impatient(engine).await;
     let db = &bank.db;
     let asleep = match engine {
-        Engine::Postgres => "SELECT pg_sleep(0.3)",
-        _ => "SELECT SLEEP(0.3)",
+        Engine::Postgres => "SELECT pg_sleep(1.5)",
+        _ => "SELECT SLEEP(1.5)",
     };
     let body = db.transact(ONCE, || async {
         add(db, 3, 1).await?;
