@@ -15,11 +15,11 @@ use tokio::time::{sleep, timeout};
 use crate::bank::{Bank, add, without_hanging};
 
 const ONCE: TransactOptions = TransactOptions::new().retries(0);
-const MOMENT: Duration = Duration::from_millis(200);
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// A bank that soon loses its patience with what it waits for.
 async fn impatient(engine: Engine) -> Bank {
-    let builder = resilient_sea_orm::Builder::default().statement_limit(Duration::from_millis(400));
+    let builder = resilient_sea_orm::Builder::default().statement_limit(Duration::from_secs(2));
     let test = TestDb::new(engine).await.expect("a database");
     Bank::built(builder, test, 3, 4).await
 }
@@ -73,8 +73,8 @@ async fn a_statement_that_outlives_the_body_ends_it_in_an_error(engine: Engine) 
     let bank = impatient(engine).await;
     let db = &bank.db;
     let asleep = match engine {
-        Engine::Postgres => "SELECT pg_sleep(0.3)",
-        _ => "SELECT SLEEP(0.3)",
+        Engine::Postgres => "SELECT pg_sleep(1.5)",
+        _ => "SELECT SLEEP(1.5)",
     };
     for (nested, ok) in [(true, true), (true, false), (false, true), (false, false)] {
         let step = async || {
@@ -121,8 +121,8 @@ async fn a_nested_call_that_fails_beside_an_unpolled_statement_does_not_hang(
     let bank = impatient(engine).await;
     let db = &bank.db;
     let asleep = match engine {
-        Engine::Postgres => "SELECT pg_sleep(0.3)",
-        _ => "SELECT SLEEP(0.3)",
+        Engine::Postgres => "SELECT pg_sleep(1.5)",
+        _ => "SELECT SLEEP(1.5)",
     };
     let body = db.transact(ONCE, || async {
         add(db, 3, 1).await?;

@@ -78,10 +78,10 @@ pub async fn release(held: Vec<ResilientTransaction>) {
     }
 }
 
-/// Opens so many connections and leaves them idle.
+/// Opens so many connections and leaves them idle, but for those that are too old by then.
 pub async fn fill(db: &ResilientConnection, slots: u32) {
     release(hold(db, slots).await).await;
-    let idle = async || Ok(db.pool_status().idle == slots);
+    let idle = async || Ok(db.pool_status().in_use == 0);
     support::wait_until("idle connections", PATIENCE, idle)
         .await
         .expect("idle connections");
