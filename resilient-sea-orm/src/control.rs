@@ -205,9 +205,16 @@ mod tests {
             read_only: true,
             ..BeginOptions::default()
         };
-        sql(&[Control::Begin(options)], DbBackend::Sqlite, &mut restore);
+        let markers = MarkerTable::default();
+        let begin = [Control::Begin(options)];
+        sql(&begin, DbBackend::Sqlite, &markers, &mut restore);
         assert_eq!(
-            sql(&[Control::Rollback], DbBackend::Sqlite, &mut restore),
+            sql(
+                &[Control::Rollback],
+                DbBackend::Sqlite,
+                &markers,
+                &mut restore
+            ),
             "PRAGMA query_only=0;ROLLBACK"
         );
     }
