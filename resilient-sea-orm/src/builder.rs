@@ -57,6 +57,8 @@ pub struct Builder {
     pub(crate) health: HealthSettings,
     hooks: Option<bool>,
     vitals: VitalsConfig,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<crate::testing::FaultPlan>,
 }
 
 /// What a [`Builder`] connects to: a URL, SeaORM's [`ConnectOptions`], or an existing connection.
@@ -225,7 +227,20 @@ impl Builder {
     /// # Errors
     /// When the URL is not understood, its engine's feature is off, the server refuses, the
     /// configuration cannot be used, or no target was given.
-    pub async fn connect(mut self) -> Result<ResilientConnection> {
+    pub async fn connect(#[allow(unused_mut)] mut self) -> Result<ResilientConnection> {
+        #[cfg(feature = "testing")]
+        let faults = self.faults.take();
+        let connection = self.open().await?;
+        #[cfg(feature = "testing")]
+        if let Some(plan) = faults {
+            let injection = connection.inject(plan)?;
+            // It is new, and has no plan yet.
+            let _ = connection.pool.lasting.set(injection);
+        }
+        Ok(connection)
+    }
+
+    async fn open(mut self) -> Result<ResilientConnection> {
         let (mut options, hooks) = match self.target.take() {
             Some(Target::Url(url)) => (ConnectOptions::new(url), Hooks::Free),
             Some(Target::Open(options)) => (*options, Hooks::Taken),

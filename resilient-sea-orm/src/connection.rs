@@ -70,6 +70,10 @@ impl ResilientConnection {
                 context,
                 health,
                 markers: Arc::new(markers),
+                #[cfg(feature = "testing")]
+                faults: Arc::default(),
+                #[cfg(feature = "testing")]
+                lasting: std::sync::OnceLock::new(),
             }),
         }
     }

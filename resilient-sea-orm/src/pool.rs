@@ -28,6 +28,11 @@ pub struct Pool {
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
     pub(crate) markers: Arc<MarkerTable>,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Arc<crate::testing::Slot>,
+    /// The plan that lasts as long as this.
+    #[cfg(feature = "testing")]
+    pub(crate) lasting: std::sync::OnceLock<crate::testing::Injection>,
 }
 
 impl Database for Pool {
@@ -40,7 +45,12 @@ impl Database for Pool {
     }
 
     async fn acquire(&self) -> Result<Session, DriverError> {
-        self.acquire_for(holder(self)).await
+        #[cfg(feature = "testing")]
+        self.disturb_acquire().await?;
+        let session = self.acquire_for(holder(self)).await;
+        #[cfg(feature = "testing")]
+        let session = session.map(|session| session.with_faults(&self.faults));
+        session
     }
 
     #[cfg(feature = "sqlx-dep")]
@@ -140,6 +150,19 @@ impl Pool {
                 Ok((wire, None))
             }
         }
+    }
+
+    #[cfg(feature = "testing")]
+    async fn disturb_acquire(&self) -> Result<(), DriverError> {
+        use crate::testing::{Point, unavailable};
+        let Some(strike) = self.faults.at(Point::Acquire, "acquire") else {
+            return Ok(());
+        };
+        if let Some(error) = unavailable(&strike, self.connection.get_database_backend()) {
+            return Err(self.acquire_error(error));
+        }
+        strike.wait().await;
+        Ok(())
     }
 
     #[cfg(feature = "sqlx-dep")]
