@@ -72,7 +72,10 @@ fn postgres(kind: K) -> Option<(&'static str, &'static str)> {
             "23P01",
             "conflicting key value violates exclusion constraint",
         ),
-        K::Restrict => ("23001", "violates RESTRICT setting of foreign key constraint"),
+        K::Restrict => (
+            "23001",
+            "violates RESTRICT setting of foreign key constraint",
+        ),
         K::DataTooLong => ("22001", "value too long for type character varying"),
         K::NumericOutOfRange => ("22003", "integer out of range"),
         K::InvalidValue => ("22P02", "invalid input syntax"),
@@ -111,7 +114,10 @@ fn mysql(kind: K) -> Option<(&'static str, &'static str)> {
             "4031",
             "The client was disconnected by the server because of inactivity.",
         ),
-        K::ReadOnly => ("1792", "Cannot execute statement in a READ ONLY transaction"),
+        K::ReadOnly => (
+            "1792",
+            "Cannot execute statement in a READ ONLY transaction",
+        ),
         K::StalePlan => ("1615", "Prepared statement needs to be re-prepared"),
         K::Unique => ("1062", "Duplicate entry"),
         K::ForeignKey => (
@@ -132,7 +138,10 @@ fn mysql(kind: K) -> Option<(&'static str, &'static str)> {
         K::Permission => ("1142", "command denied to user"),
         K::Authentication => ("1045", "Access denied for user"),
         K::ResourceExhausted => ("1041", "Out of memory."),
-        K::DiskFull => ("1021", "Disk full; waiting for someone to free some space..."),
+        K::DiskFull => (
+            "1021",
+            "Disk full; waiting for someone to free some space...",
+        ),
         K::Corruption => ("1034", "Index for table is corrupt; try to repair it"),
         K::Internal => ("1815", "Internal error"),
         K::Other => ("1644", "Unhandled user-defined exception condition"),
