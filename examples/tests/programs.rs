@@ -35,4 +35,8 @@ async fn signup(engine: Engine) -> TestResult {
     succeeds(engine, "signup", &[]).await
 }
 
-engine_tests! { quickstart, signup }
+async fn outbox(engine: Engine) -> TestResult {
+    succeeds(engine, "outbox", &[]).await
+}
+
+engine_tests! { quickstart, signup, outbox }

@@ -227,20 +227,9 @@ impl Builder {
     /// # Errors
     /// When the URL is not understood, its engine's feature is off, the server refuses, the
     /// configuration cannot be used, or no target was given.
-    pub async fn connect(#[allow(unused_mut)] mut self) -> Result<ResilientConnection> {
+    pub async fn connect(mut self) -> Result<ResilientConnection> {
         #[cfg(feature = "testing")]
         let faults = self.faults.take();
-        let connection = self.open().await?;
-        #[cfg(feature = "testing")]
-        if let Some(plan) = faults {
-            let injection = connection.inject(plan)?;
-            // It is new, and has no plan yet.
-            let _ = connection.pool.lasting.set(injection);
-        }
-        Ok(connection)
-    }
-
-    async fn open(mut self) -> Result<ResilientConnection> {
         let (mut options, hooks) = match self.target.take() {
             Some(Target::Url(url)) => (ConnectOptions::new(url), Hooks::Free),
             Some(Target::Open(options)) => (*options, Hooks::Taken),
@@ -248,7 +237,11 @@ impl Builder {
                 if let Some(config) = &self.config {
                     config.validate()?;
                 }
-                return Ok(self.wrap(connection));
+                let connection = self.wrap(connection);
+                #[cfg(feature = "testing")]
+                return crate::testing::with_plan(connection, faults);
+                #[cfg(not(feature = "testing"))]
+                return Ok(connection);
             }
             None => {
                 return Err(resilient_core::Failure::misuse(
@@ -272,7 +265,11 @@ impl Builder {
                 connection
             }
         };
-        Ok(self.build(connection, health))
+        let connection = self.build(connection, health);
+        #[cfg(feature = "testing")]
+        return crate::testing::with_plan(connection, faults);
+        #[cfg(not(feature = "testing"))]
+        Ok(connection)
     }
 
     pub(crate) fn wrap(self, connection: DatabaseConnection) -> ResilientConnection {

@@ -46,7 +46,9 @@ impl Database for Pool {
 
     async fn acquire(&self) -> Result<Session, DriverError> {
         #[cfg(feature = "testing")]
-        self.disturb_acquire().await?;
+        if let Some(strike) = self.faults.at(crate::testing::Point::Acquire, "acquire") {
+            Box::pin(self.disturb_acquire(strike)).await?;
+        }
         let session = self.acquire_for(holder(self)).await;
         #[cfg(feature = "testing")]
         let session = session.map(|session| session.with_faults(&self.faults));
@@ -153,12 +155,9 @@ impl Pool {
     }
 
     #[cfg(feature = "testing")]
-    async fn disturb_acquire(&self) -> Result<(), DriverError> {
-        use crate::testing::{Point, unavailable};
-        let Some(strike) = self.faults.at(Point::Acquire, "acquire") else {
-            return Ok(());
-        };
-        if let Some(error) = unavailable(&strike, self.connection.get_database_backend()) {
+    async fn disturb_acquire(&self, strike: crate::testing::Strike) -> Result<(), DriverError> {
+        let backend = self.connection.get_database_backend();
+        if let Some(error) = crate::testing::unavailable(&strike, backend) {
             return Err(self.acquire_error(error));
         }
         strike.wait().await;

@@ -104,9 +104,10 @@ impl Disturbance {
             ) => self.has_example(backend),
             (_, Point::Acquire)
             | (Self::Fault(K::PoolTimeout | K::TooManyConnections | K::Authentication), _) => false,
-            (Self::Fault(K::ConnectionLost) | Self::ReplyLost | Self::NotApplied | Self::Hung, _) => {
-                true
-            }
+            (
+                Self::Fault(K::ConnectionLost) | Self::ReplyLost | Self::NotApplied | Self::Hung,
+                _,
+            ) => true,
             (Self::Late(_), point) => point == Point::Commit,
             (Self::Fault(kind), Point::Begin | Point::Savepoint)
                 if kind.constraint_kind().is_some() =>

@@ -12,7 +12,11 @@ use resilient_core::{
 };
 use sea_orm::{DbBackend, DbErr, RuntimeErr, Statement};
 
-use super::{Disturbance, error::InjectedError, injection::{LateGuard, Slot, Strike}};
+use super::{
+    Disturbance,
+    error::InjectedError,
+    injection::{LateGuard, Slot, Strike},
+};
 use crate::{
     extract,
     session::{Reply, Request, Session, query_err},
@@ -117,9 +121,8 @@ impl Session {
             what => self.inflict(&strike, what, phase).await,
         };
         match error {
-            DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)) => {
-                Err(self.control_error(&error, steps))
-            }
+            DbErr::Query(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error)) => Err(self.control_error(&error, steps)),
             other => Err(crate::pool::driver_error(&other)),
         }
     }
@@ -237,9 +240,7 @@ fn raise(backend: DbBackend, report: &ErrorReport<'_>, undone: bool) -> String {
         None if fault.kind() == FaultKind::Deadlock => "40001",
         None => "HY000",
     };
-    format!(
-        "{undo}SIGNAL SQLSTATE '{sqlstate}' SET MYSQL_ERRNO={code},MESSAGE_TEXT='{message}'"
-    )
+    format!("{undo}SIGNAL SQLSTATE '{sqlstate}' SET MYSQL_ERRNO={code},MESSAGE_TEXT='{message}'")
 }
 
 /// The protocol as classification names it.

@@ -52,12 +52,27 @@ use sea_orm::DatabaseConnectionType;
 pub use disturbance::{Disturbance, Point};
 pub(crate) use error::InjectedError;
 pub(crate) use inflict::{Late, unavailable};
-pub(crate) use injection::Slot;
 pub use injection::{Injected, Injection, Step};
+pub(crate) use injection::{Slot, Strike};
 pub use plan::FaultPlan;
-pub use sweep::{CallOutcome, FaultSweep, SweepFailed, SweepReport, SweepRun, Verdict, fault_sweep};
+pub use sweep::{
+    CallOutcome, FaultSweep, SweepFailed, SweepReport, SweepRun, Verdict, fault_sweep,
+};
 
 use crate::{Builder, ResilientConnection, Result};
+
+/// Puts a builder's plan into effect, if it has one.
+pub(crate) fn with_plan(
+    connection: ResilientConnection,
+    plan: Option<FaultPlan>,
+) -> Result<ResilientConnection> {
+    if let Some(plan) = plan {
+        let injection = connection.inject(plan)?;
+        // It is new, and has no plan yet.
+        let _ = connection.pool.lasting.set(injection);
+    }
+    Ok(connection)
+}
 
 impl Builder {
     /// Puts this plan into effect for as long as the connection lives. What it injected is in

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use resilient_core::driver::{Disposal, Session as _};
-use sea_orm::{DatabaseConnectionType, DbBackend, Statement};
+use sea_orm::{DatabaseConnectionType, DbBackend};
 use tokio::time::Instant;
 
 use crate::{
@@ -51,11 +51,11 @@ pub(super) async fn look(db: &ResilientConnection, patience: Duration) -> Vec<St
 async fn inside(session: &mut Session) -> Option<bool> {
     match session.backend() {
         DbBackend::Postgres => {
-            // A statement by itself begins its own transaction.
-            let sql = "SELECT now() < statement_timestamp() AS inside";
-            let statement = Statement::from_string(DbBackend::Postgres, sql);
-            let row = session.send(Request::One(&statement)).await.ok()?.one().ok()??;
-            row.try_get("", "inside").ok()
+            // A text by itself begins its own transaction; prepared, it would begin earlier.
+            let sql = "SELECT CASE WHEN now() < statement_timestamp() THEN 1::bigint \
+                       ELSE 0::bigint END";
+            let inside = session.last_number(sql.to_owned()).await.ok()?;
+            inside.map(|inside| inside == 1)
         }
         DbBackend::MySql => {
             // Every transaction of ours has this savepoint.
@@ -66,7 +66,11 @@ async fn inside(session: &mut Session) -> Option<bool> {
             }
         }
         _ => match session.send(Request::Unprepared("BEGIN")).await {
-            Ok(_) => session.send(Request::Unprepared("ROLLBACK")).await.ok().map(|_| false),
+            Ok(_) => session
+                .send(Request::Unprepared("ROLLBACK"))
+                .await
+                .ok()
+                .map(|_| false),
             Err(error) => (extract::fault(&error)?.code() == "1").then_some(true),
         },
     }

@@ -101,13 +101,17 @@ impl<'a> FaultSweep<'a> {
 
     /// Runs before each run of the method: it puts the data back to where they were.
     #[must_use]
-    pub fn reset<F, R, E>(mut self, mut reset: F) -> Self
+    pub fn reset<F, R, T, E>(mut self, mut reset: F) -> Self
     where
         F: FnMut() -> R + 'a,
-        R: Future<Output = Result<(), E>> + 'a,
-        E: fmt::Display,
+        R: Future<Output = Result<T, E>> + 'a,
+        T: 'a,
+        E: fmt::Display + 'a,
     {
-        self.reset = Some(Box::new(move || text(reset())));
+        self.reset = Some(Box::new(move || {
+            let reset = reset();
+            text(async move { reset.await.map(drop) })
+        }));
         self
     }
 
@@ -126,8 +130,8 @@ impl<'a> FaultSweep<'a> {
     }
 
     /// Kinds of fault that the method has to survive with an `Ok` when they strike once, at
-    /// whatever step; none by default. A fault at COMMIT is left out where only a verified commit
-    /// could tell.
+    /// whatever step; none by default. An answer of `unknown` at COMMIT is left out: only a
+    /// verified commit could tell.
     #[must_use]
     pub fn must_heal(mut self, kinds: FaultSet) -> Self {
         self.must_heal = kinds;

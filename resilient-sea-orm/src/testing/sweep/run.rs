@@ -155,7 +155,9 @@ impl<'s, 'a> Sweeping<'s, 'a> {
             problems.push("a late COMMIT is still not carried out".to_owned());
         }
         problems.extend(self.problems(&answer, invariant).await?);
-        if reached && !answer.ok && self.must_heal(&step, what) {
+        // At COMMIT, only a verified one can tell.
+        let told = step.point != Point::Commit || answer.outcome != Some(Outcome::Unknown);
+        if reached && told && !answer.ok && self.must_heal(what) {
             problems.push(format!("{what} was to be healed, but the call failed"));
         }
         let verdict = match (problems.is_empty(), reached) {
@@ -172,15 +174,14 @@ impl<'s, 'a> Sweeping<'s, 'a> {
         })
     }
 
-    fn must_heal(&self, step: &Step, what: Disturbance) -> bool {
+    fn must_heal(&self, what: Disturbance) -> bool {
         let kind = match what {
             Disturbance::Fault(kind) => kind,
             Disturbance::NotApplied | Disturbance::ReplyLost => FaultKind::ConnectionLost,
             Disturbance::Slow(_) => return self.sweep.must_heal != FaultSet::NONE,
             Disturbance::Late(_) | Disturbance::Hung => return false,
         };
-        let told = step.point != Point::Commit || kind != FaultKind::ConnectionLost;
-        told && self.sweep.must_heal.contains(kind)
+        self.sweep.must_heal.contains(kind)
     }
 
     fn inject(&self, plan: FaultPlan) -> Result<Injection, String> {
@@ -189,7 +190,9 @@ impl<'s, 'a> Sweeping<'s, 'a> {
 
     async fn reset(&mut self) -> Result<(), String> {
         match &mut self.sweep.reset {
-            Some(reset) => reset().await.map_err(|why| format!("the reset failed: {why}")),
+            Some(reset) => reset()
+                .await
+                .map_err(|why| format!("the reset failed: {why}")),
             None => Ok(()),
         }
     }
@@ -219,7 +222,9 @@ impl<'s, 'a> Sweeping<'s, 'a> {
             };
             if !right {
                 let said = &answer.text;
-                problems.push(format!("the call said {said}, and its work is stored {times} times"));
+                problems.push(format!(
+                    "the call said {said}, and its work is stored {times} times"
+                ));
             }
         }
         Ok(problems)
