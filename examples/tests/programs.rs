@@ -41,4 +41,8 @@ async fn health(engine: Engine) -> TestResult {
     succeeds(engine, "health", &["--diagnostics"]).await
 }
 
-engine_tests! { quickstart, signup, health }
+async fn outbox(engine: Engine) -> TestResult {
+    succeeds(engine, "outbox", &[]).await
+}
+
+engine_tests! { quickstart, signup, health, outbox }

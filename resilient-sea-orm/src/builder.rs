@@ -57,6 +57,8 @@ pub struct Builder {
     pub(crate) health: HealthSettings,
     hooks: Option<bool>,
     vitals: VitalsConfig,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<crate::testing::FaultPlan>,
 }
 
 /// What a [`Builder`] connects to: a URL, SeaORM's [`ConnectOptions`], or an existing connection.
@@ -228,6 +230,8 @@ impl Builder {
     /// When the URL is not understood, its engine's feature is off, the server refuses, the
     /// configuration cannot be used, or no target was given.
     pub async fn connect(mut self) -> Result<ResilientConnection> {
+        #[cfg(feature = "testing")]
+        let faults = self.faults.take();
         let (mut options, hooks) = match self.target.take() {
             Some(Target::Url(url)) => (ConnectOptions::new(url), Hooks::Free),
             Some(Target::Open(options)) => (*options, Hooks::Taken),
@@ -237,6 +241,8 @@ impl Builder {
                 }
                 let watched = self.watched();
                 let db = self.wrap(connection);
+                #[cfg(feature = "testing")]
+                let db = crate::testing::with_plan(db, faults)?;
                 if watched {
                     db.monitor_in_background();
                 }
@@ -266,6 +272,8 @@ impl Builder {
         };
         let watched = self.watched();
         let db = self.build(connection, health);
+        #[cfg(feature = "testing")]
+        let db = crate::testing::with_plan(db, faults)?;
         if watched {
             db.monitor_in_background();
         }

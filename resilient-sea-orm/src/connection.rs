@@ -77,6 +77,10 @@ impl ResilientConnection {
                 health,
                 markers: Arc::new(markers),
                 watch: WatchSlot::default(),
+                #[cfg(feature = "testing")]
+                faults: Arc::default(),
+                #[cfg(feature = "testing")]
+                lasting: std::sync::OnceLock::new(),
             }),
         }
     }

@@ -68,7 +68,7 @@ async fn on_pool(
         lost = Lost::on(&session);
         let mut silent = true;
         let answer = async {
-            let answer = session.send(request).await;
+            let answer = session.submit(request).await;
             silent = false;
             answer
         };
@@ -150,7 +150,7 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     let measured = Measured::start(scope.database());
-    let result = limited(limit, session.send(request)).await;
+    let result = limited(limit, session.submit(request)).await;
     measured.done(request, &result);
     if result.is_ok() {
         session.note(request.text());

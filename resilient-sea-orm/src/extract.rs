@@ -169,6 +169,14 @@ mod imp {
     }
 
     fn database(error: &dyn sqlx::error::DatabaseError, phase: Phase, open: Option<bool>) -> Fault {
+        #[cfg(feature = "testing")]
+        if let Some(e) = error.try_downcast_ref::<crate::testing::InjectedError>() {
+            let report = e.report(phase);
+            return match open {
+                Some(open) => directed(&report.transaction_open(open)),
+                None => directed(&report),
+            };
+        }
         #[cfg(feature = "sqlx-postgres")]
         if let Some(e) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
             let mut report =
@@ -215,7 +223,7 @@ mod imp {
     }
 
     /// The verdict, with the two directions of a foreign key told apart where the error does.
-    #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql"))]
+    #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql", feature = "testing"))]
     fn directed(report: &ErrorReport<'_>) -> Fault {
         use resilient_core::FaultKind;
         let fault = report.classify();

@@ -14,6 +14,7 @@
 //! | `mock` | wraps `MockDatabase` connections in unit tests |
 //! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
 //! | `migration` | the table of verified commits as a migration of `sea-orm-migration` |
+//! | `testing` | faults on purpose, and the sweep over a method, in `testing`; for tests: without it nothing of it is compiled |
 //! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
 
 // Without an engine there are mocks alone, and what serves engines is not used.
@@ -55,6 +56,8 @@ pub mod prelude;
 mod schema_sync;
 mod session;
 mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transact;
 mod transaction;
 mod vitals;
@@ -116,6 +119,15 @@ struct HealthReports;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/monitoring.md")]
 struct Monitoring;
+/// Compiles and runs the example of the testing kit.
+#[cfg(all(
+    doctest,
+    feature = "testing",
+    feature = "macros",
+    feature = "sqlx-sqlite"
+))]
+#[doc = include_str!("../../docs/testing.md")]
+struct Testing;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

@@ -30,6 +30,11 @@ pub struct Pool {
     pub(crate) markers: Arc<MarkerTable>,
     /// The monitor, which ends with this.
     pub(crate) watch: WatchSlot,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Arc<crate::testing::Slot>,
+    /// The plan that lasts as long as this.
+    #[cfg(feature = "testing")]
+    pub(crate) lasting: std::sync::OnceLock<crate::testing::Injection>,
 }
 
 impl Database for Pool {
@@ -42,7 +47,14 @@ impl Database for Pool {
     }
 
     async fn acquire(&self) -> Result<Session, DriverError> {
-        self.acquire_for(holder(self)).await
+        #[cfg(feature = "testing")]
+        if let Some(strike) = self.faults.at(crate::testing::Point::Acquire, "acquire") {
+            Box::pin(self.disturb_acquire(strike)).await?;
+        }
+        let session = self.acquire_for(holder(self)).await;
+        #[cfg(feature = "testing")]
+        let session = session.map(|session| session.with_faults(&self.faults));
+        session
     }
 
     #[cfg(feature = "sqlx-dep")]
@@ -142,6 +154,16 @@ impl Pool {
                 Ok((wire, None))
             }
         }
+    }
+
+    #[cfg(feature = "testing")]
+    async fn disturb_acquire(&self, strike: crate::testing::Strike) -> Result<(), DriverError> {
+        let backend = self.connection.get_database_backend();
+        if let Some(error) = crate::testing::unavailable(&strike, backend) {
+            return Err(self.acquire_error(error));
+        }
+        strike.wait().await;
+        Ok(())
     }
 
     #[cfg(feature = "sqlx-dep")]

@@ -74,6 +74,10 @@ pub struct Session {
     markers: Arc<MarkerTable>,
     /// The transaction has changed the schema, which others do not see before it commits.
     pub(crate) changed_schema: bool,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<Arc<crate::testing::Slot>>,
+    #[cfg(feature = "testing")]
+    pub(crate) late: Option<crate::testing::Late>,
     /// Last, so that the connection is on its way back when it counts as given back.
     lease: Option<Lease>,
 }
@@ -107,6 +111,10 @@ impl Session {
             schema: Arc::clone(schema),
             markers: Arc::clone(markers),
             changed_schema: false,
+            #[cfg(feature = "testing")]
+            faults: None,
+            #[cfg(feature = "testing")]
+            late: None,
         }
     }
 
@@ -130,15 +138,41 @@ impl Session {
     pub(crate) async fn send(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         let sent = Instant::now();
         let result = self.pass(request).await;
+        self.answered(sent, &result);
+        result
+    }
+
+    /// A statement of the caller's own, which a fault plan may strike.
+    pub(crate) async fn submit(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
+        #[cfg(feature = "testing")]
+        if let Some(faults) = &self.faults
+            && let Some(strike) = faults.at(crate::testing::Point::Statement, request.text())
+        {
+            let result = Box::pin(self.disturbed(strike, request)).await;
+            self.mark(&result);
+            return result;
+        }
+        // Written out, as each `async fn` in between makes the futures of callers deeper.
+        let sent = Instant::now();
+        let result = self.pass(request).await;
+        self.answered(sent, &result);
+        result
+    }
+
+    fn answered(&self, sent: Instant, result: &Result<Reply, DbErr>) {
         if let Some(lease) = &self.lease {
             lease.sent(sent.elapsed());
-            if let Err(error) = &result
-                && crate::extract::fault(error).is_some_and(|f| f.effect() == Effect::Connection)
-            {
-                lease.broken();
-            }
         }
-        result
+        self.mark(result);
+    }
+
+    /// Notes whether the connection is lost.
+    pub(crate) fn mark(&self, result: &Result<Reply, DbErr>) {
+        if let (Some(lease), Err(error)) = (&self.lease, result)
+            && crate::extract::fault(error).is_some_and(|f| f.effect() == Effect::Connection)
+        {
+            lease.broken();
+        }
     }
 
     /// The number in the last row that a text of statements gives, without preparing any of them.
@@ -168,7 +202,7 @@ impl Session {
         }
     }
 
-    async fn pass(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
+    pub(crate) async fn pass(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => sqlx_send!(conn, request),
@@ -296,33 +330,46 @@ where
     use sqlx::Executor;
     let text = crate::control::sql(steps, backend, markers, restore);
     let result = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await;
-    result.map(drop).map_err(|error| {
-        let commit = matches!(steps, [step] if step.is_commit());
-        let ends = commit || steps == [Control::RollbackChecked];
-        if ends && backend == DbBackend::MySql && guard_is_gone(&error) {
-            let unknown = Fault::new(FaultKind::CommitUnknown, Effect::Transaction);
-            return DriverError::new(unknown, query_err(error)).with_advice(
-                "the transaction had ended before: a statement in it, a stored routine perhaps, \
-                 committed it or swallowed an error that rolled it back",
-            );
-        }
-        let phase = if commit {
-            resilient_core::classify::Phase::Commit
-        } else {
-            resilient_core::classify::Phase::Statement
-        };
-        let fault = crate::extract::sqlx_fault(&error, phase, None);
-        let marked = matches!(steps, [Control::CommitVerified(_)]);
-        let (fault, advice) = match marked {
-            true => markers.judge(fault),
-            false => (fault, None),
-        };
-        let error = DriverError::new(fault, query_err(error));
-        match advice {
-            Some(advice) => error.with_advice(advice),
-            None => error,
-        }
-    })
+    result
+        .map(drop)
+        .map_err(|error| control_error(&Arc::new(error), steps, backend, markers))
+}
+
+/// What a failure of these steps means.
+#[cfg(feature = "sqlx-dep")]
+pub(crate) fn control_error(
+    error: &Arc<sqlx::Error>,
+    steps: &[Control],
+    backend: DbBackend,
+    markers: &MarkerTable,
+) -> DriverError {
+    let db_err = DbErr::Query(sea_orm::RuntimeErr::SqlxError(Arc::clone(error)));
+    let commit = matches!(steps, [step] if step.is_commit());
+    let ends = commit || steps == [Control::RollbackChecked];
+    if ends && backend == DbBackend::MySql && guard_is_gone(error) {
+        let unknown = Fault::new(FaultKind::CommitUnknown, Effect::Transaction);
+        return DriverError::new(unknown, db_err).with_advice(
+            "the transaction had ended before: a statement in it, a stored routine perhaps, \
+             committed it or swallowed an error that rolled it back",
+        );
+    }
+    let phase = if commit {
+        resilient_core::classify::Phase::Commit
+    } else {
+        resilient_core::classify::Phase::Statement
+    };
+    let fault = crate::extract::sqlx_fault(error, phase, None);
+    let marked = matches!(steps, [Control::CommitVerified(_)]);
+    let (fault, advice) = if marked {
+        markers.judge(fault)
+    } else {
+        (fault, None)
+    };
+    let error = DriverError::new(fault, db_err);
+    match advice {
+        Some(advice) => error.with_advice(advice),
+        None => error,
+    }
 }
 
 /// Whether MySQL says that a savepoint does not exist (`ER_SP_DOES_NOT_EXIST`).
@@ -385,7 +432,12 @@ async fn sea_orm_control(
 }
 
 impl Session {
-    async fn send_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+    #[cfg(feature = "testing")]
+    pub(crate) fn control_error(&self, error: &Arc<sqlx::Error>, steps: &[Control]) -> DriverError {
+        control_error(error, steps, self.backend(), &self.markers)
+    }
+
+    pub(crate) async fn pass_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
         let (restore, markers) = (&mut self.restore, &*self.markers);
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
@@ -412,7 +464,16 @@ impl Session {
 
 impl resilient_core::driver::Session for Session {
     async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
-        self.send_control(steps).await?;
+        #[cfg(feature = "testing")]
+        if let Some(faults) = &self.faults
+            && let Some(strike) = faults.at_control(steps)
+        {
+            Box::pin(self.disturbed_control(strike, steps)).await?;
+        } else {
+            self.pass_control(steps).await?;
+        }
+        #[cfg(not(feature = "testing"))]
+        self.pass_control(steps).await?;
         // Until now, others have read the schema as it was before.
         if self.changed_schema && steps.iter().any(Control::is_commit) {
             self.schema.forget();
@@ -430,6 +491,10 @@ impl resilient_core::driver::Session for Session {
     }
 
     fn dispose(mut self, how: Disposal) {
+        #[cfg(feature = "testing")]
+        if let Some(late) = self.late.take() {
+            return late.commit(self);
+        }
         let closes = how == Disposal::Discard && self.backend() != DbBackend::Sqlite;
         let close = match &mut self.lease {
             Some(lease) if closes => {

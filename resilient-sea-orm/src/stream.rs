@@ -150,7 +150,35 @@ async fn on_pool<'a>(
     Ok(ResilientStream(Box::pin(rows)))
 }
 
+#[cfg(feature = "testing")]
 fn rows<'a>(
+    session: &'a mut Session,
+    statement: &'a Statement,
+) -> BoxStream<'a, Result<QueryResult, DbErr>> {
+    let strike = session.faults.as_ref().and_then(|faults| {
+        let point = crate::testing::Point::Statement;
+        faults.at(point, &statement.sql)
+    });
+    let Some(strike) = strike else {
+        return undisturbed(session, statement);
+    };
+    let rows = async_stream::stream! {
+        if let Err(error) = session.disturbed_rows(strike, statement).await {
+            yield Err(error);
+            return;
+        }
+        let mut rows = undisturbed(session, statement);
+        while let Some(row) = rows.next().await {
+            yield row;
+        }
+    };
+    rows.boxed()
+}
+
+#[cfg(not(feature = "testing"))]
+use undisturbed as rows;
+
+fn undisturbed<'a>(
     session: &'a mut Session,
     statement: &'a Statement,
 ) -> BoxStream<'a, Result<QueryResult, DbErr>> {

@@ -39,6 +39,7 @@ mod silence;
 mod swallowed;
 mod swallowed_nested;
 mod table_health;
+mod testing;
 mod time_limits;
 mod verified;
 mod verify;

@@ -85,7 +85,7 @@ async fn a_swallowed_lock_timeout_commits_half_of_a_transfer_on_mariadb() -> Tes
 }
 
 /// A deadlock in which the program is the victim: the opponent has changed more rows.
-async fn victim<T>(
+pub async fn victim<T>(
     bank: &Bank,
     program: impl AsyncFnOnce(tokio::sync::oneshot::Sender<()>) -> T,
 ) -> T {

@@ -116,6 +116,11 @@ impl<D: Database> Attempt<D> {
     fn level(&self) -> Level {
         match &self.work {
             Work::Own(scope) if scope.is_root() => Level::Root,
+            // What is lost around it is not healed by its own retries, which would use up those
+            // of the call that can.
+            Work::Own(scope) if scope.transaction().ledger().lost_around(scope.id()) => {
+                Level::Joined
+            }
             Work::Own(_) => Level::Savepoint,
             Work::Joined(_) => Level::Joined,
             Work::Detached(detached) => Level::Detached {

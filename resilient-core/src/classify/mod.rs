@@ -35,6 +35,7 @@
 //! ```
 
 mod client;
+mod example;
 mod identity;
 mod mysql;
 mod postgres;

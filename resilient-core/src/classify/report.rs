@@ -197,6 +197,18 @@ impl<'a> ErrorReport<'a> {
         identity::is_still_referenced(self)
     }
 
+    /// The code: as given to [`new`](Self::new).
+    #[must_use]
+    pub const fn code(&self) -> &'a str {
+        self.code
+    }
+
+    /// The message: as given to [`new`](Self::new).
+    #[must_use]
+    pub const fn message(&self) -> &'a str {
+        self.message
+    }
+
     /// The value of the violated key as the server printed it, where it did. This is a user's
     /// data: for messages that were declared to show it, and for nothing else.
     pub fn key_value(&self) -> Option<&'a str> {

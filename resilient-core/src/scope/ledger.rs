@@ -194,6 +194,13 @@ impl Ledger {
             .last()
     }
 
+    /// Whether a scope around this one is lost.
+    pub(crate) fn lost_around(&self, scope: ScopeId) -> bool {
+        let doomed = |slot: usize| self.nodes[slot].doom.is_some();
+        self.find(scope)
+            .is_some_and(|slot| self.path(slot).skip(1).any(doomed))
+    }
+
     /// Why the whole transaction is lost, if it is.
     pub(crate) fn root_doom(&self) -> Option<&Failure> {
         self.nodes[0].doom.as_deref()

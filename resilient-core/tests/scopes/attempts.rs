@@ -304,3 +304,27 @@ async fn deadlocks_may_be_retried_more_often_than_other_faults_on_one_count() {
         assert_eq!(error.0.kind(), ends_with, "{faults:?}");
     }
 }
+
+#[tokio::test]
+async fn what_is_lost_around_a_nested_call_is_left_to_who_lost_it() {
+    const LOCKED: Option<(FaultKind, Effect)> = Some((FaultKind::LockTimeout, Effect::Statement));
+    let db = FakeDb::new();
+    // The first time, the root's second statement; then, its first savepoint.
+    for faults in [&[OK, OK, LOCKED][..], &[OK, OK, OK, LOCKED]] {
+        db.fail(faults.iter().copied());
+        let (roots, inner) = (Cell::new(0), Cell::new(0));
+        run(db.call(nested()), || async {
+            roots.set(roots.get() + 1);
+            db.work().await?;
+            let _ = db.work().await;
+            run(db.call(nested()), || {
+                inner.set(inner.get() + 1);
+                db.work()
+            })
+            .await
+        })
+        .await
+        .unwrap();
+        assert_eq!((roots.get(), inner.get()), (2, 2));
+    }
+}
