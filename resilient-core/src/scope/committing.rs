@@ -83,11 +83,12 @@ impl<D: Database> Transaction<D> {
             return Ok(());
         };
         if lost_on_the_way(&error.fault) {
-            return self.unanswered(turn, step, error, deadline).await;
+            // Boxed, as it is rare and deep: it would be a part of every caller's future.
+            return Box::pin(self.unanswered(turn, step, error, deadline)).await;
         }
         // The session may be left in the middle of a question.
         let trusted = !std::mem::replace(&mut self.ledger().untrusted, true);
-        let error = turn.explain(error).await;
+        let error = Box::pin(turn.explain(error)).await;
         self.ledger().untrusted = !trusted;
         Err(Failure::database(error))
     }
