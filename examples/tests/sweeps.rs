@@ -24,7 +24,7 @@ use deliverer::Receiver;
 use entities::{event, user, workspace};
 use orders::{Orders, Outbox, message, order};
 use resilient_sea_orm::{
-    Outcome,
+    FaultSet, Outcome,
     policy::{BudgetConfig, Delay, RetryPolicy},
     prelude::*,
     testing::{CallOutcome, FaultSweep, fault_sweep},

@@ -172,7 +172,8 @@ pub(crate) async fn booked<T>(
         }
         Err(error) => {
             let session = turn.session().map_err(Error::from)?;
-            let diagnosed = session.diagnose(&error, request, limit).await;
+            // Boxed, as it is rare and deep.
+            let diagnosed = Box::pin(session.diagnose(&error, request, limit)).await;
             #[cfg(feature = "sqlx-dep")]
             if diagnosed.fault.kind() == FaultKind::Deadlock {
                 let pid = resilient_core::driver::Session::server_pid(session);

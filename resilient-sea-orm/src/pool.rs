@@ -51,10 +51,14 @@ impl Database for Pool {
         if let Some(strike) = self.faults.at(crate::testing::Point::Acquire, "acquire") {
             Box::pin(self.disturb_acquire(strike)).await?;
         }
-        let session = self.acquire_for(holder(self)).await;
         #[cfg(feature = "testing")]
-        let session = session.map(|session| session.with_faults(&self.faults));
-        session
+        {
+            // Boxed, as this feature must not make the futures of callers deeper.
+            let session = Box::pin(self.acquire_for(holder(self))).await;
+            session.map(|session| session.with_faults(&self.faults))
+        }
+        #[cfg(not(feature = "testing"))]
+        self.acquire_for(holder(self)).await
     }
 
     #[cfg(feature = "sqlx-dep")]
