@@ -13,7 +13,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use support::{Engine, Server, TestDb, TestResult};
 
 use crate::{
-    stand::{Size, connect, number, quiet, server, tables, transfer},
+    stand::{LONG, Size, connect, number, quiet, server, tables, transfer},
     tally::{Report, Tally, Told},
 };
 
@@ -30,7 +30,7 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
     tables(&test, ACCOUNTS).await?;
     let pool = u32::try_from(CLIENTS)?;
     let control = Duration::from_secs(10);
-    let db = connect(test.url(), pool, CommitMode::Verified, control).await?;
+    let db = connect(test.url(), pool, CommitMode::Verified, control, LONG).await?;
     db.ensure_marker_table().await?;
     let tally = Arc::new(Tally::new());
     let done = Arc::new(AtomicBool::new(false));

@@ -98,7 +98,7 @@ impl Worker {
 
     /// Each time anew: on a connection that knows its statements already, other messages pass.
     async fn connect(&self, mode: CommitMode) -> Result<ResilientConnection> {
-        connect(self.proxy.url(), 2, mode, SILENCE).await
+        connect(self.proxy.url(), 2, mode, SILENCE, SILENCE).await
     }
 
     async fn call(&mut self, case: Case) -> TestResult<(u64, Told, String)> {

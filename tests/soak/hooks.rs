@@ -14,7 +14,7 @@ use sea_orm::ConnectionTrait;
 use support::{Engine, TestDb, TestResult, wait_until};
 
 use crate::{
-    stand::{Size, connect, number, quiet, server, tables, transfer},
+    stand::{LONG, Size, connect, number, quiet, server, tables, transfer},
     tally::{Report, Tally, Told, ledger},
 };
 
@@ -28,7 +28,7 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
     tables(&test, 2 * CLIENTS).await?;
     let pool = u32::try_from(CLIENTS)?;
     let control = Duration::from_secs(20);
-    let db = connect(test.url(), pool, CommitMode::Verified, control).await?;
+    let db = connect(test.url(), pool, CommitMode::Verified, control, LONG).await?;
     db.ensure_marker_table().await?;
     // A serialization failure, as the server would report one.
     let forced = match engine {

@@ -10,17 +10,18 @@ use std::{
 };
 
 use resilient_sea_orm::{CommitMode, prelude::*};
-use support::{Ending, Engine, Fault, Hit, Plan, Proxy, TestDb, TestResult};
+use support::{Ending, Engine, Fault, Hit, Plan, Proxy, TestDb, TestResult, is_commit};
 
 use crate::{
-    stand::{Size, connect, number, quiet, server, tables, transfer},
+    stand::{LONG, Size, connect, number, quiet, server, tables, transfer},
     tally::{Report, Tally, Told},
 };
 
-const CLIENTS: u64 = 80;
+const CLIENTS: u64 = 150;
 
-/// How likely each fault is at a COMMIT.
-const CHANCE: f64 = 0.12;
+/// How likely each fault is at a call's COMMIT, and at a fence.
+const CHANCE: f64 = 0.15;
+const CHANCE_AT_FENCE: f64 = 0.02;
 
 /// Half a second after its client was cut, the COMMIT arrives.
 const LATE: Duration = Duration::from_millis(500);
@@ -36,9 +37,13 @@ fn faults() -> [(&'static str, Fault); 5] {
     ]
 }
 
-/// Whether it struck a call's COMMIT, not a fence.
+/// A fence begins and commits in one text.
+fn is_fence(sql: &str) -> bool {
+    is_commit(sql) && (sql.starts_with("BEGIN") || sql.starts_with("START"))
+}
+
 fn of_a_call(hit: &Hit) -> bool {
-    !hit.sql.starts_with("BEGIN") && !hit.sql.starts_with("START")
+    !is_fence(&hit.sql)
 }
 
 /// Loses so many replies to the COMMITs of calls. Fences are cut on top of that.
@@ -55,10 +60,13 @@ pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Rep
         CommitMode::Verified => Duration::from_millis(600),
         CommitMode::Reported => Duration::from_secs(2),
     };
-    let db = connect(proxy.url(), u32::try_from(clients)?, mode, control).await?;
+    let db = connect(proxy.url(), u32::try_from(clients)?, mode, control, LONG).await?;
     db.ensure_marker_table().await?;
     for (seed, (_, fault)) in (size.seed..).zip(faults()) {
-        proxy.add(Plan::new(fault).chance(CHANCE, seed));
+        let plan = |chance| Plan::new(fault).chance(chance, seed);
+        let commit = |sql: &str| is_commit(sql) && !is_fence(sql);
+        proxy.add(plan(CHANCE).matching(commit));
+        proxy.add(plan(CHANCE_AT_FENCE).matching(is_fence));
     }
     let tally = Arc::new(Tally::new());
     let lost = Arc::new(AtomicU64::new(0));

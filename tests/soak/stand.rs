@@ -6,6 +6,9 @@ use resilient_sea_orm::{CommitMode, Result, policy::{BudgetConfig, RetryPolicy},
 use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
 use support::{Engine, Server, TestDb, TestResult, unique_name};
 
+/// Long enough that only a lost connection takes it.
+pub const LONG: Duration = Duration::from_mins(1);
+
 /// How much of a soak is run.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -50,12 +53,14 @@ pub async fn tables(test: &TestDb, accounts: u64) -> TestResult {
     Ok(())
 }
 
-/// A connection whose commits are of this mode.
+/// A connection whose commits are of this mode, and for which silence of so long, after a control
+/// statement and after another, is a lost connection.
 pub async fn connect(
     url: &str,
     pool: u32,
     mode: CommitMode,
     control: Duration,
+    statement: Duration,
 ) -> Result<ResilientConnection> {
     let mut options = ConnectOptions::new(url);
     options
@@ -66,6 +71,7 @@ pub async fn connect(
         .name(unique_name())
         .commit(mode)
         .control_limit(control)
+        .statement_limit(statement)
         // As long as it takes: what is counted is what becomes of commits.
         .policy(RetryPolicy::new().retries(500))
         .retry_budget(BudgetConfig::new(1.0, 10_000_000))

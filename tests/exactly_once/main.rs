@@ -1,11 +1,20 @@
-//! A small share of each soak, as tests.
+//! Exactly once, and what is said where it is not known: on real engines, and a small share of each
+//! soak.
 #![allow(missing_docs, unreachable_pub, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
+#[path = "../soak/bank.rs"]
 mod bank;
+#[path = "../soak/boundaries.rs"]
 mod boundaries;
+mod doubt;
+#[path = "../soak/hooks.rs"]
 mod hooks;
+#[path = "../soak/lost_replies.rs"]
 mod lost_replies;
+mod markers;
+#[path = "../soak/stand.rs"]
 mod stand;
+#[path = "../soak/tally.rs"]
 mod tally;
 
 use resilient_sea_orm::CommitMode;
