@@ -314,7 +314,7 @@ where
         let fault = crate::extract::sqlx_fault(&error, phase, None);
         let marked = matches!(steps, [Control::CommitVerified(_)]);
         let (fault, advice) = match marked {
-            true => markers.judge(fault),
+            true => markers.judge(fault, backend),
             false => (fault, None),
         };
         let error = DriverError::new(fault, query_err(error));
@@ -385,7 +385,28 @@ async fn sea_orm_control(
 }
 
 impl Session {
+    /// Finds out where the table of markers is. Where it cannot, the marker will say so.
+    pub(crate) async fn find_markers(&mut self) {
+        let backend = self.backend();
+        let Some(sql) = self.markers.ask_home(backend) else {
+            return;
+        };
+        if matches!(self.wire, Wire::SeaOrm { .. }) {
+            return;
+        }
+        let statement = Statement::from_string(backend, sql);
+        let reply = self.pass(Request::One(&statement)).await;
+        if let Ok(Some(row)) = reply.and_then(Reply::one)
+            && let Ok(Some(home)) = row.try_get::<Option<String>>("", "home")
+        {
+            self.markers.settle(home);
+        }
+    }
+
     async fn send_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+        if matches!(steps, [Control::CommitVerified(_)]) {
+            self.find_markers().await;
+        }
         let (restore, markers) = (&mut self.restore, &*self.markers);
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]

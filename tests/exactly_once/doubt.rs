@@ -40,7 +40,10 @@ async fn later_it_tells_the_truth(engine: Engine) -> TestResult {
     };
     for (fault, truth) in [
         (Fault::Applied(Ending::Silence), CommitStatus::Committed),
-        (Fault::NotApplied(Ending::Silence), CommitStatus::NotCommitted),
+        (
+            Fault::NotApplied(Ending::Silence),
+            CommitStatus::NotCommitted,
+        ),
         (late, CommitStatus::NotCommitted),
     ] {
         let test = TestDb::new(engine).await?;
@@ -71,7 +74,10 @@ async fn later_it_tells_the_truth(engine: Engine) -> TestResult {
         ask(&db, token, truth).await?;
         // By anybody, from the token's text.
         let other = connect(test.url(), 1, CommitMode::Verified, SILENCE, LONG).await?;
-        assert_eq!(other.commit_status(token.to_string().parse()?).await?, truth);
+        assert_eq!(
+            other.commit_status(token.to_string().parse()?).await?,
+            truth
+        );
         other.close().await?;
         db.close().await?;
         Arc::into_inner(proxy).expect("ours alone").finish().await?;
@@ -86,7 +92,10 @@ async fn later_it_tells_the_truth(engine: Engine) -> TestResult {
 async fn a_killed_server_tells_when_it_is_back(engine: Engine) -> TestResult {
     for (fault, truth) in [
         (Fault::Applied(Ending::Silence), CommitStatus::Committed),
-        (Fault::NotApplied(Ending::Silence), CommitStatus::NotCommitted),
+        (
+            Fault::NotApplied(Ending::Silence),
+            CommitStatus::NotCommitted,
+        ),
     ] {
         let server = server(engine)?;
         let test = TestDb::on(&server).await?;

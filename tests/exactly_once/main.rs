@@ -1,6 +1,11 @@
 //! Exactly once, and what is said where it is not known: on real engines, and a small share of each
 //! soak.
-#![allow(missing_docs, unreachable_pub, clippy::missing_errors_doc, clippy::missing_panics_doc)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
 
 #[path = "../soak/bank.rs"]
 mod bank;

@@ -14,7 +14,7 @@ use support::{Engine, Server, TestDb, TestResult};
 
 use crate::{
     stand::{LONG, Size, connect, number, quiet, server, tables, transfer},
-    tally::{Report, Tally, Told},
+    tally::{Report, Tally},
 };
 
 const CLIENTS: u64 = 32;
@@ -49,7 +49,7 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
                     if let (true, Err(error)) = (size.loud, &result) {
                         println!("  bank: call {call}: {error}");
                     }
-                    tally.tell(call, Told::from(&result));
+                    tally.end(call, &result);
                     if call.is_multiple_of(10_000) {
                         size.progress("bank", call);
                     }
@@ -66,7 +66,9 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
         client.await?;
     }
     let blows = blows?;
-    let metrics = resilient_sea_orm::metrics::global().snapshot().connection(db.name());
+    let metrics = resilient_sea_orm::metrics::global()
+        .snapshot()
+        .connection(db.name());
     db.close().await?;
     quiet(&test).await?;
     let tally = Arc::into_inner(tally).ok_or("a client lives on")?;
@@ -74,12 +76,19 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
     report.faults = format!(
         "{} kills, {} restarts, {} times all sessions ended, {} times statements cancelled; \
          {} commits found stored, {} not",
-        blows[0], blows[1], blows[2], blows[3], metrics.resolved_committed, metrics.resolved_rolled_back
+        blows[0],
+        blows[1],
+        blows[2],
+        blows[3],
+        metrics.resolved_committed,
+        metrics.resolved_rolled_back
     );
     report.none_unknown();
     let total = number(&test, "(SELECT SUM(balance) FROM account)").await?;
     report.check(total == 0, || format!("the total has changed by {total}"));
-    report.check(blows.iter().all(|n| *n > 0), || "a blow was never struck".to_owned());
+    report.check(blows.iter().all(|n| *n > 0), || {
+        "a blow was never struck".to_owned()
+    });
     Ok(report)
 }
 
@@ -101,7 +110,10 @@ async fn blows(
         blows[kind] += 1;
         let server = Arc::clone(server);
         match kind {
-            0 => tokio::task::spawn_blocking(move || server.kill().and_then(|()| server.restart())).await??,
+            0 => {
+                tokio::task::spawn_blocking(move || server.kill().and_then(|()| server.restart()))
+                    .await??
+            }
             1 => tokio::task::spawn_blocking(move || server.restart()).await??,
             2 => drop(terminate(test).await?),
             _ => cancel(test).await?,
@@ -136,7 +148,9 @@ async fn each_session(test: &TestDb, postgres: &str, mariadb: &str) -> TestResul
         let sql = "SELECT id FROM information_schema.processlist \
                    WHERE db = DATABASE() AND id <> CONNECTION_ID()";
         let backend = admin.get_database_backend();
-        let rows = admin.query_all_raw(sea_orm::Statement::from_string(backend, sql)).await?;
+        let rows = admin
+            .query_all_raw(sea_orm::Statement::from_string(backend, sql))
+            .await?;
         for row in rows {
             let id: i64 = row.try_get("", "id")?;
             match admin.execute_unprepared(&format!("{mariadb} {id}")).await {

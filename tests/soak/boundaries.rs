@@ -123,7 +123,13 @@ impl Worker {
         Ok(ledger(&self.test).await?.get(&call).copied().unwrap_or(0))
     }
 
-    async fn cut(&mut self, case: Case, at: &Boundary, commit: usize, report: &mut Report) -> TestResult {
+    async fn cut(
+        &mut self,
+        case: Case,
+        at: &Boundary,
+        commit: usize,
+        report: &mut Report,
+    ) -> TestResult {
         self.proxy.cut_at(at.number, case.side, case.ending);
         let (call, told, text) = self.call(case).await?;
         self.proxy.cut().await?;
@@ -131,7 +137,9 @@ impl Worker {
         let lines = self.lines(call).await?;
         report.calls += 1;
         let what = || format!("{case:?} at {at}: {told:?}, {lines} lines: {text}");
-        report.check([0, 5].contains(&lines), || format!("half of it: {}", what()));
+        report.check([0, 5].contains(&lines), || {
+            format!("half of it: {}", what())
+        });
         match told {
             Told::Stored => {
                 report.stored += 1;

@@ -52,31 +52,26 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
                     let after = Duration::from_micros(dice.u64(..25_000));
                     let mut dice = dice.fork();
                     let (db, fired) = (&db, &fired);
-                    let result = db.transact(
-                        TransactOptions::new().backoff(Delay::none()),
-                        || {
-                            let fails = dice.u32(..10) < 3;
-                            async move {
-                                let fired = Arc::clone(fired);
-                                db.after_commit(move || async move {
-                                    let mut fired = fired.lock().expect("no panic");
-                                    *fired.entry(call).or_default() += 1;
-                                })?;
-                                transfer(db, call, from, to).await?;
-                                if fails {
-                                    db.execute_unprepared(forced).await?;
-                                }
-                                Ok::<_, Error>(())
+                    let result = db.transact(TransactOptions::new().backoff(Delay::none()), || {
+                        let fails = dice.u32(..10) < 3;
+                        async move {
+                            let fired = Arc::clone(fired);
+                            db.after_commit(move || async move {
+                                let mut fired = fired.lock().expect("no panic");
+                                *fired.entry(call).or_default() += 1;
+                            })?;
+                            transfer(db, call, from, to).await?;
+                            if fails {
+                                db.execute_unprepared(forced).await?;
                             }
-                        },
-                    );
-                    let told = if drops {
-                        let limited = tokio::time::timeout(after, result).await;
-                        limited.map_or(Told::Nothing, |result| Told::from(&result))
-                    } else {
-                        Told::from(&result.await)
-                    };
-                    tally.tell(call, told);
+                            Ok::<_, Error>(())
+                        }
+                    });
+                    let limit = if drops { after } else { Duration::MAX };
+                    match tokio::time::timeout(limit, result).await {
+                        Ok(result) => tally.end(call, &result),
+                        Err(_) => tally.tell(call, Told::Nothing),
+                    }
                     if call.is_multiple_of(10_000) {
                         size.progress("hooks", call);
                     }
@@ -99,7 +94,9 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
         Ok(test.rows("ledger").await? == count(&fired))
     })
     .await;
-    let metrics = resilient_sea_orm::metrics::global().snapshot().connection(db.name());
+    let metrics = resilient_sea_orm::metrics::global()
+        .snapshot()
+        .connection(db.name());
     db.close().await?;
     quiet(&test).await?;
     let rows = ledger(&test).await?;
@@ -113,10 +110,17 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
         metrics.resolved_committed,
         metrics.resolved_rolled_back
     );
-    report.check(settled.is_ok(), || "hooks and rows differ in number".to_owned());
-    let differ = fired.iter().filter(|(call, n)| rows.get(call) != Some(n)).count()
+    report.check(settled.is_ok(), || {
+        "hooks and rows differ in number".to_owned()
+    });
+    let differ = fired
+        .iter()
+        .filter(|(call, n)| rows.get(call) != Some(n))
+        .count()
         + rows.keys().filter(|call| !fired.contains_key(call)).count();
-    report.check(differ == 0, || format!("hooks and rows differ in {differ} calls"));
+    report.check(differ == 0, || {
+        format!("hooks and rows differ in {differ} calls")
+    });
     report.none_unknown();
     let total = number(&test, "(SELECT SUM(balance) FROM account)").await?;
     report.check(total == 0, || format!("the total has changed by {total}"));

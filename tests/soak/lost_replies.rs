@@ -14,7 +14,7 @@ use support::{Ending, Engine, Fault, Hit, Plan, Proxy, TestDb, TestResult, is_co
 
 use crate::{
     stand::{LONG, Size, connect, number, quiet, server, tables, transfer},
-    tally::{Report, Tally, Told},
+    tally::{Report, Tally},
 };
 
 const CLIENTS: u64 = 150;
@@ -82,7 +82,7 @@ pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Rep
                     let result = db
                         .transact(TransactOptions::new(), || transfer(&db, call, from, to))
                         .await;
-                    tally.tell(call, Told::from(&result));
+                    tally.end(call, &result);
                     // A copy of all of them, which is not for each call.
                     if call.is_multiple_of(16) {
                         let hits = proxy.hits();
@@ -102,7 +102,9 @@ pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Rep
     proxy.calm();
     proxy.settled().await?;
     let hits = proxy.hits();
-    let metrics = resilient_sea_orm::metrics::global().snapshot().connection(db.name());
+    let metrics = resilient_sea_orm::metrics::global()
+        .snapshot()
+        .connection(db.name());
     db.close().await?;
     let proxy = Arc::into_inner(proxy).ok_or("a client lives on")?;
     proxy.finish().await?;
@@ -116,7 +118,10 @@ pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Rep
     let struck = hits.iter().filter(|hit| of_a_call(hit)).count();
     let mut by_fault = BTreeMap::new();
     for hit in hits.iter().filter(|hit| of_a_call(hit)) {
-        let name = faults().iter().find(|(_, fault)| *fault == hit.fault).map_or("?", |f| f.0);
+        let name = faults()
+            .iter()
+            .find(|(_, fault)| *fault == hit.fault)
+            .map_or("?", |f| f.0);
         *by_fault.entry(name).or_insert(0) += 1;
     }
     report.faults = format!(
@@ -125,17 +130,25 @@ pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Rep
         metrics.resolved_committed,
         metrics.resolved_rolled_back
     );
-    report.check(by_fault.len() == faults().len(), || "a fault never struck".to_owned());
+    report.check(by_fault.len() == faults().len(), || {
+        "a fault never struck".to_owned()
+    });
     match mode {
         CommitMode::Verified => report.none_unknown(),
         // A server that is too slow to answer is one more lost reply.
         CommitMode::Reported => {
             let unknown = report.unknown;
-            report.check(unknown >= struck, || format!("{unknown} unknown of {struck}"));
+            report.check(unknown >= struck, || {
+                format!("{unknown} unknown of {struck}")
+            });
         }
     }
     let rows = number(&test, "(SELECT COUNT(*) FROM ledger)").await?;
-    let moved = number(&test, "(SELECT SUM(balance) FROM account WHERE balance > 0)").await?;
+    let moved = number(
+        &test,
+        "(SELECT SUM(balance) FROM account WHERE balance > 0)",
+    )
+    .await?;
     let total = number(&test, "(SELECT SUM(balance) FROM account)").await?;
     report.check((rows, 0) == (moved, total), || {
         format!("{rows} rows, {moved} moved, total {total}")

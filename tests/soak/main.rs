@@ -1,5 +1,10 @@
 //! The soaks: `cargo xtask soak`.
-#![allow(missing_docs, unreachable_pub, clippy::missing_errors_doc, clippy::missing_panics_doc)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
 
 mod bank;
 mod boundaries;

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use resilient_sea_orm::{CommitMode, Result, policy::{BudgetConfig, RetryPolicy}, prelude::*};
+use resilient_sea_orm::{
+    CommitMode, Result,
+    policy::{BudgetConfig, RetryPolicy},
+    prelude::*,
+};
 use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
 use support::{Engine, Server, TestDb, TestResult, unique_name};
 
@@ -87,8 +91,12 @@ pub async fn transfer(db: &ResilientConnection, call: u64, from: u64, to: u64) -
         sea_orm::DbBackend::Postgres => "INSERT INTO ledger VALUES ($1, 1)",
         _ => "INSERT INTO ledger VALUES (?, 1)",
     };
-    db.execute_raw(Statement::from_sql_and_values(backend, sql, [number.into()]))
-        .await?;
+    db.execute_raw(Statement::from_sql_and_values(
+        backend,
+        sql,
+        [number.into()],
+    ))
+    .await?;
     for (account, sign) in [(from, '-'), (to, '+')] {
         let sql = format!("UPDATE account SET balance = balance {sign} 1 WHERE id = {account}");
         db.execute_unprepared(&sql).await?;
@@ -104,7 +112,9 @@ pub async fn number(test: &TestDb, expression: &str) -> TestResult<i64> {
         _ => (sea_orm::DbBackend::MySql, "SIGNED"),
     };
     let sql = format!("SELECT CAST({expression} AS {whole}) AS n");
-    let row = test.admin().query_one_raw(Statement::from_string(backend, sql));
+    let row = test
+        .admin()
+        .query_one_raw(Statement::from_string(backend, sql));
     Ok(row.await?.ok_or("no row")?.try_get("", "n")?)
 }
 

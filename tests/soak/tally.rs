@@ -19,6 +19,8 @@ use support::{TestDb, TestResult};
 pub struct Tally {
     next: AtomicU64,
     told: Mutex<HashMap<u64, Told>>,
+    /// Why outcomes are unknown.
+    reasons: Mutex<Vec<String>>,
     started: Instant,
 }
 
@@ -47,6 +49,7 @@ impl Tally {
         Self {
             next: AtomicU64::new(1),
             told: Mutex::default(),
+            reasons: Mutex::default(),
             started: Instant::now(),
         }
     }
@@ -61,6 +64,16 @@ impl Tally {
         assert_eq!(all.insert(call, told), None, "call {call} has ended twice");
     }
 
+    /// The same by a call's result.
+    pub fn end<T>(&self, call: u64, result: &Result<T, Error>) {
+        let told = Told::from(result);
+        if let (Told::Unknown, Err(error)) = (told, result) {
+            let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+            reasons.push(format!("call {call}: {error}"));
+        }
+        self.tell(call, told);
+    }
+
     /// How many calls have ended.
     pub fn ended(&self) -> u64 {
         let all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,12 +83,19 @@ impl Tally {
     /// Compares with the table `ledger`, once nothing can change it any more.
     pub async fn compare(self, name: &'static str, test: &TestDb) -> TestResult<Report> {
         let stored = ledger(test).await?;
-        let told = self.told.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let told = self
+            .told
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut report = Report {
             name,
             engine: test.engine().to_string(),
             took: self.started.elapsed(),
             calls: told.len(),
+            reasons: self
+                .reasons
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
             ..Report::default()
         };
         for (call, told) in &told {
@@ -90,7 +110,10 @@ impl Tally {
             report.lost += usize::from(*told == Told::Stored && rows == 0);
             report.phantom += usize::from(*told == Told::NotStored && rows > 0);
         }
-        report.phantom += stored.keys().filter(|call| !told.contains_key(call)).count();
+        report.phantom += stored
+            .keys()
+            .filter(|call| !told.contains_key(call))
+            .count();
         Ok(report)
     }
 }
@@ -131,6 +154,8 @@ pub struct Report {
     pub duplicated: usize,
     /// Told that it is not stored, and it is.
     pub phantom: usize,
+    /// Why outcomes are unknown.
+    pub reasons: Vec<String>,
     /// Whatever else went wrong.
     pub violations: Vec<String>,
     /// Faults, kills and the like, as text.
@@ -147,8 +172,9 @@ impl Report {
 
     /// Unknown outcomes are violations where the commits were verified.
     pub fn none_unknown(&mut self) {
-        let unknown = self.unknown;
-        self.check(unknown == 0, || format!("{unknown} unknown"));
+        self.reasons.truncate(10);
+        let (unknown, reasons) = (self.unknown, self.reasons.join("\n    "));
+        self.check(unknown == 0, || format!("{unknown} unknown: {reasons}"));
     }
 
     pub fn holds(&self) -> bool {

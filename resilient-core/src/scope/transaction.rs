@@ -278,7 +278,11 @@ impl<D: Database> Transaction<D> {
         };
         if how != Disposal::RollBack {
             self.finish(Some(session), how);
-            return Ok(());
+            // Its end would have told whether it was still the transaction that had begun.
+            return match how == Disposal::Discard && self.ledger().blurred {
+                true => Err(Fault::new(FaultKind::CommitUnknown, Effect::Connection).into()),
+                false => Ok(()),
+            };
         }
         // From here a dropped future must not lose the session.
         let mut guard = Handback {

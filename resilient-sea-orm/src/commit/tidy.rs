@@ -9,7 +9,7 @@ use resilient_core::{
 
 use crate::{
     pool::Pool,
-    session::{Request, limited},
+    session::{Request, Session, limited},
 };
 
 /// Rows in one statement: a few milliseconds, in which a writer on `SQLite` waits.
@@ -21,8 +21,11 @@ const BATCHES: u32 = 200;
 /// Between statements, for those who wait.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Deletes old markers in the background, on a connection that nobody uses; where there is none,
-/// the next round does it.
+/// How often an idle connection is looked for. A pool that never has one would never be cleaned,
+/// so after that a turn is waited for like everybody's.
+const TRIES: u32 = 20;
+
+/// Deletes old markers in the background, on a connection that nobody uses if there is one.
 pub(crate) fn tidy(pool: &Arc<Pool>) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return;
@@ -30,12 +33,26 @@ pub(crate) fn tidy(pool: &Arc<Pool>) {
     // The task is not to keep the pool open.
     let weak = Arc::downgrade(pool);
     runtime.spawn(async move {
-        for _ in 0..BATCHES {
+        let (mut batches, mut tries) = (0, 0);
+        while batches < BATCHES {
             let Some(pool) = weak.upgrade() else {
                 return;
             };
-            if batch(&pool).await != Some(u64::from(BATCH)) {
-                return;
+            let session = match pool.idle_session() {
+                None if tries < TRIES => None,
+                None => match pool.acquire().await {
+                    Ok(session) => Some(session),
+                    Err(_) => return,
+                },
+                idle => idle,
+            };
+            if let Some(session) = session {
+                if batch(&pool, session).await != Some(u64::from(BATCH)) {
+                    return;
+                }
+                batches += 1;
+            } else {
+                tries += 1;
             }
             drop(pool);
             tokio::time::sleep(PAUSE).await;
@@ -44,12 +61,11 @@ pub(crate) fn tidy(pool: &Arc<Pool>) {
 }
 
 /// Answers how many rows were deleted; `None` if it could not be done now.
-async fn batch(pool: &Pool) -> Option<u64> {
+async fn batch(pool: &Pool, mut session: Session) -> Option<u64> {
     let backend = pool.connection.get_database_backend();
     let retention = pool.context().verify().retention.as_millis();
     let bound = CommitToken::bound(u64::try_from(retention).unwrap_or(u64::MAX));
     let sql = pool.markers.delete_before(bound, BATCH, backend);
-    let mut session = pool.idle_session()?;
     let limit = pool.context().limits().control;
     let answer = limited(limit, session.send(Request::Unprepared(&sql))).await;
     let deleted = match answer {
