@@ -1,9 +1,15 @@
 //! `commit_status`: what became of a commit is told later, and stays so.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use resilient_sea_orm::{CommitMode, CommitStatus, CommitToken, prelude::*};
-use support::{Ending, Engine, Fault, Plan, Proxy, TestDb, TestResult, engine_tests, wait_until};
+use sea_orm::ConnectOptions;
+use support::{
+    Ending, Engine, Fault, Plan, Proxy, TestDb, TestResult, engine_tests, unique_name, wait_until,
+};
 
 use crate::stand::{LONG, connect, quiet, server, tables, transfer};
 
@@ -127,7 +133,37 @@ async fn a_killed_server_tells_when_it_is_back(engine: Engine) -> TestResult {
     Ok(())
 }
 
+/// A token that grows too old while the database is away is not answered by the want of its
+/// marker, which may have been deleted meanwhile.
+async fn a_token_may_grow_too_old_while_it_is_asked_for(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    let proxy = Proxy::before(&test).await?;
+    let mut options = ConnectOptions::new(proxy.url());
+    options.sqlx_logging(false);
+    let db = ResilientConnection::builder(options)
+        .name(unique_name())
+        .marker_retention(Duration::from_mins(1))
+        .connect()
+        .await?;
+    db.ensure_marker_table().await?;
+    let made = SystemTime::now() - Duration::from_secs(28);
+    let ms = made.duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
+    let token: CommitToken = format!("{ms:012x}{:020x}", 1).parse()?;
+    proxy.down().await?;
+    let asked = tokio::spawn({
+        let db = db.clone();
+        async move { db.commit_status(token).await }
+    });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    proxy.up().await?;
+    let error = asked.await?.expect_err("nobody can tell");
+    assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+    assert!(error.to_string().contains("retention"), "{error}");
+    Ok(())
+}
+
 engine_tests! { on_postgres on_mariadb:
+    a_token_may_grow_too_old_while_it_is_asked_for,
     later_it_tells_the_truth,
     a_killed_server_tells_when_it_is_back,
 }

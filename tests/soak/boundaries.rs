@@ -180,6 +180,10 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
     let boundaries = plan.len() / cases().len();
     fastrand::Rng::with_seed(size.seed).shuffle(&mut plan);
     plan.truncate(usize::try_from(size.work)?);
+    let size = Size {
+        work: plan.len() as u64,
+        ..size
+    };
     let plan = Arc::new(plan);
     let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let mut workers = Vec::new();

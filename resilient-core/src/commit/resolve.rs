@@ -56,7 +56,8 @@ pub async fn resolve<D: Database>(
             return Err(too_old());
         }
         let left = until.saturating_duration_since(context.clock.now());
-        let limit = left.max(LEAST).min(context.limits.control);
+        // It may need a new connection first, which a short limit for COMMIT does not allow for.
+        let limit = left.max(LEAST).min(context.limits.control.max(LEAST));
         // In real time: see `limited` of the scopes.
         let error = match tokio::time::timeout(limit, db.fence(token)).await {
             Ok(Ok(status)) => return Ok(status),
