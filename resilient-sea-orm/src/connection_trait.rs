@@ -147,6 +147,9 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     if turn.watches_writes() && !keywords::only_reads(request.text()) {
         turn.writes();
     }
+    if keywords::may_commit(request.text(), backend) {
+        turn.may_commit();
+    }
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     let measured = Measured::start(scope.database());

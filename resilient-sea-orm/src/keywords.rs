@@ -162,6 +162,13 @@ pub(crate) fn refusal(sql: &str, backend: DbBackend) -> Option<&'static str> {
     })
 }
 
+/// Whether a text may commit the running transaction without saying so: a stored procedure of
+/// MySQL's can, and so can what is executed from a variable.
+pub(crate) fn may_commit(sql: &str, backend: DbBackend) -> bool {
+    const CALLS: &[&str] = &["CALL", "EXECUTE"];
+    backend == DbBackend::MySql && statements(sql, true).any(|(first, _)| is_one_of(first, CALLS))
+}
+
 /// Whether a text may change the constraints of a table. What a routine does inside is not seen.
 pub(crate) fn changes_schema(sql: &str) -> bool {
     const DDL: &[&str] = &["ALTER", "CREATE", "DROP", "RENAME"];
@@ -307,6 +314,17 @@ mod tests {
             DbBackend::MySql
         ));
         assert!(!refused("create table t (a int)", DbBackend::Sqlite));
+    }
+
+    #[test]
+    fn routines_may_commit_on_mysql_only() {
+        assert!(may_commit("call store()", DbBackend::MySql));
+        assert!(may_commit("SELECT 1; EXECUTE s", DbBackend::MySql));
+        assert!(!may_commit(
+            "INSERT INTO t VALUES ('CALL')",
+            DbBackend::MySql
+        ));
+        assert!(!may_commit("CALL store()", DbBackend::Postgres));
     }
 
     #[test]

@@ -57,6 +57,9 @@ async fn in_scope(
     if turn.watches_writes() && !keywords::only_reads(&statement.sql) {
         turn.writes();
     }
+    if keywords::may_commit(&statement.sql, backend) {
+        turn.may_commit();
+    }
     let limit = turn.limit();
     let database = Arc::clone(scope.database());
     let rows = async_stream::stream! {

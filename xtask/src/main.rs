@@ -1,4 +1,4 @@
-//! Tasks of this workspace: `cargo xtask test`, `cargo xtask lint`, `cargo xtask ci`.
+//! Tasks of this workspace: `cargo xtask test`, `cargo xtask soak`, `cargo xtask lint`, `cargo xtask ci`.
 
 mod features;
 mod install;
@@ -32,6 +32,9 @@ struct Arguments {
 enum Task {
     /// Runs all tests: unit, ui, documentation, and every engine. Installs engines that are missing
     Test(TestArguments),
+    /// Runs for long what the tests run for seconds: every soak on PostgreSQL and MariaDB, with a
+    /// table of figures at the end
+    Soak(SoakArguments),
     /// Checks formatting, clippy and the documentation
     Lint,
     /// Lints the adapter with each engine alone, with none, and with what depends on them
@@ -58,10 +61,26 @@ struct TestArguments {
     rest: Vec<String>,
 }
 
+#[derive(clap::Args)]
+struct SoakArguments {
+    /// Only this soak: lost-replies, lost-replies-reported, boundaries, bank or hooks
+    name: Option<String>,
+    /// All of it, which takes minutes each, instead of a share
+    #[arg(long)]
+    full: bool,
+    /// What chances are drawn from; the same seed strikes the same numbers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this engine; may be given several times
+    #[arg(long = "engine", value_name = "ENGINE")]
+    engines: Vec<Engine>,
+}
+
 fn main() -> ExitCode {
     let mut steps = Steps::default();
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test(&mut steps, &arguments),
+        Task::Soak(arguments) => soak(&mut steps, &arguments),
         Task::Lint => lint(&mut steps),
         Task::Features => features::check(&mut steps),
         Task::Ci => lint(&mut steps)
@@ -117,6 +136,31 @@ fn test(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {
     let mut command = step::beside_xtask("with-servers", &command)?;
     command.env("RESILIENT_TEST_ENGINES", names.join(","));
     steps.run("test", command)
+}
+
+fn soak(steps: &mut Steps, arguments: &SoakArguments) -> Result<(), Failure> {
+    let mut engines = arguments.engines.clone();
+    if engines.is_empty() {
+        engines.extend([Engine::Postgres, Engine::MariaDb]);
+    }
+    install::missing(steps, &engines)?;
+    let run = [
+        "run",
+        "--release",
+        "--package",
+        "resilient-tests",
+        "--bin",
+        "soak",
+        "--",
+    ];
+    let mut command = step::cargo(&run);
+    command.args(&arguments.name);
+    command.args(arguments.full.then_some("--full"));
+    command.args(["--seed", &arguments.seed.to_string()]);
+    for engine in &engines {
+        command.args(["--engine", engine.name()]);
+    }
+    steps.run("soak", command)
 }
 
 fn unit(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {

@@ -49,13 +49,15 @@ pub async fn resolve<D: Database>(
     until: Instant,
 ) -> Result<CommitStatus, DriverError> {
     let context = db.context();
-    if !context.verify.can_tell(token.age_ms()) {
-        return Err(too_old());
-    }
     let mut delays = DelaySequence::new(DELAY);
     loop {
+        // Each time anew: it grows old while the database is away.
+        if !context.verify.can_tell(token.age_ms()) {
+            return Err(too_old());
+        }
         let left = until.saturating_duration_since(context.clock.now());
-        let limit = left.max(LEAST).min(context.limits.control);
+        // It may need a new connection first, which a short limit for COMMIT does not allow for.
+        let limit = left.max(LEAST).min(context.limits.control.max(LEAST));
         // In real time: see `limited` of the scopes.
         let error = match tokio::time::timeout(limit, db.fence(token)).await {
             Ok(Ok(status)) => return Ok(status),

@@ -151,6 +151,10 @@ impl<D: Database> Transaction<D> {
         answered(self.metrics(), &answer);
         match answer {
             Ok(CommitStatus::Committed) => Ok(()),
+            // It may have been stored before, without its marker.
+            Ok(CommitStatus::NotCommitted) if self.ledger().blurred => {
+                Err(Failure::commit_unknown(lost))
+            }
             Ok(CommitStatus::NotCommitted) => Err(Failure::not_committed(lost)),
             Err(error) => {
                 let failure = Failure::commit_unknown(lost).with_commit_token(token);
@@ -163,10 +167,10 @@ impl<D: Database> Transaction<D> {
     /// the sake of its hooks and of the books; without a marker it stays unknown.
     #[cold]
     pub(super) fn find_out_later(&self) {
-        let (marker, hooks) = {
+        let (marker, hooks, blurred) = {
             let mut ledger = self.ledger();
             ledger.commit = CommitStep::NotSent;
-            (ledger.marker, ledger.take_hooks())
+            (ledger.marker, ledger.take_hooks(), ledger.blurred)
         };
         let runtime = tokio::runtime::Handle::try_current().ok();
         let (Some(Marker { token, wrote: true }), Some(runtime)) = (marker, runtime) else {
@@ -181,8 +185,8 @@ impl<D: Database> Transaction<D> {
             answered(db.context().metrics(), &answer);
             let end = match answer {
                 Ok(CommitStatus::Committed) => End::Committed,
-                Ok(CommitStatus::NotCommitted) => End::RolledBack,
-                Err(_) => End::Unknown,
+                Ok(CommitStatus::NotCommitted) if !blurred => End::RolledBack,
+                _ => End::Unknown,
             };
             if let Some(task) = start(&db, hooks, end) {
                 let _ = task.await;

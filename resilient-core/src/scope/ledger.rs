@@ -117,6 +117,8 @@ pub(crate) struct Ledger {
     /// A stream of this transaction is open.
     pub(crate) streaming: bool,
     pub(crate) commit: CommitStep,
+    /// A statement may have ended the transaction behind our back.
+    pub(crate) blurred: bool,
     /// Set if its commit is a verified one.
     pub(crate) marker: Option<Marker>,
     /// Hooks of scopes that were undone.
@@ -138,6 +140,7 @@ impl Ledger {
             untrusted: false,
             streaming: false,
             commit: CommitStep::NotSent,
+            blurred: false,
             marker: None,
             undone: Vec::new(),
             next_hook: 0,

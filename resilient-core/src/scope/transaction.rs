@@ -278,6 +278,10 @@ impl<D: Database> Transaction<D> {
         };
         if how != Disposal::RollBack {
             self.finish(Some(session), how);
+            // Its end would have told whether it was still the transaction that had begun.
+            if how == Disposal::Discard && self.ledger().blurred {
+                return Err(Fault::new(FaultKind::CommitUnknown, Effect::Connection).into());
+            }
             return Ok(());
         }
         // From here a dropped future must not lose the session.
@@ -335,7 +339,12 @@ impl<D: Database> Transaction<D> {
         if unanswered {
             self.find_out_later();
         } else {
-            self.run_hooks_later(End::RolledBack);
+            let blurred = self.ledger().blurred;
+            self.run_hooks_later(if blurred {
+                End::Unknown
+            } else {
+                End::RolledBack
+            });
         }
     }
 

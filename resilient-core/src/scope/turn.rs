@@ -207,6 +207,13 @@ impl<D: Database> Turn<D> {
         }
     }
 
+    /// The statement may commit what came before it, as a stored routine of MySQL's can: what is
+    /// not known to be stored is not known to be undone either, until COMMIT or ROLLBACK is
+    /// answered.
+    pub fn may_commit(&self) {
+        self.transaction.ledger().blurred = true;
+    }
+
     /// The session, for the statement. From here on, dropping the turn loses the transaction.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ pub(crate) async fn fence(pool: &Pool, token: CommitToken) -> Result<CommitStatu
     let Some(session) = &mut held.0 else {
         return Err(silent());
     };
+    session.find_markers().await;
     let answer = session
         .last_number(pool.markers.fence(token, backend))
         .await;

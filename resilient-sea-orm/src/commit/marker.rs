@@ -1,6 +1,6 @@
 //! The table of markers, as SQL text.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use resilient_core::{CommitToken, Effect, Fault, FaultKind};
 use sea_orm::DbBackend;
@@ -14,6 +14,9 @@ pub const MARKER_TABLE: &str = "resilient_commits";
 pub(crate) struct MarkerTable {
     schema: Option<String>,
     table: String,
+    /// Where the table was found, if its schema is not named: marks and fences must mean the
+    /// same one, whatever transactions do to `search_path`, or with `USE`.
+    home: OnceLock<String>,
 }
 
 impl Default for MarkerTable {
@@ -28,17 +31,45 @@ impl MarkerTable {
             Some((schema, table)) => Self {
                 schema: Some(schema.to_owned()),
                 table: table.to_owned(),
+                home: OnceLock::new(),
             },
             None => Self {
                 schema: None,
                 table: name.to_owned(),
+                home: OnceLock::new(),
             },
         }
     }
 
+    /// What asks where the table is, where that is to be found out.
+    pub(crate) fn ask_home(&self, backend: DbBackend) -> Option<String> {
+        if self.schema.is_some() || self.home.get().is_some() {
+            return None;
+        }
+        match backend {
+            DbBackend::Postgres => {
+                let name = self.quoted(backend).replace('\'', "''");
+                Some(format!(
+                    "SELECT n.nspname::text AS home FROM pg_class c JOIN pg_namespace n \
+                     ON n.oid=c.relnamespace WHERE c.oid=to_regclass('{name}')"
+                ))
+            }
+            DbBackend::MySql => Some("SELECT DATABASE() AS home".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The table is there from now on.
+    pub(crate) fn settle(&self, home: String) {
+        // Who comes second has found the same, or keeps to the first.
+        let _ = self.home.set(home);
+    }
+
     /// What a refused marker or COMMIT means, and what to do about it.
-    pub(crate) fn judge(&self, fault: Fault) -> (Fault, Option<String>) {
+    pub(crate) fn judge(&self, fault: Fault, backend: DbBackend) -> (Fault, Option<String>) {
         let ours = fault.table().is_none_or(|table| table == self.table);
+        // PostgreSQL names the table, unless a trigger has made the error up.
+        let named = fault.table().is_some() || backend != DbBackend::Postgres;
         match fault.kind() {
             FaultKind::UndefinedObject if ours => {
                 let advice = format!(
@@ -48,8 +79,16 @@ impl MarkerTable {
                 );
                 (fault, Some(advice))
             }
+            FaultKind::Permission if ours => {
+                let advice = format!(
+                    "verified commits need the rights to INSERT, SELECT, UPDATE and DELETE in the \
+                     table {}",
+                    self.table
+                );
+                (fault, Some(advice))
+            }
             // Of no other table's: deferred constraints name theirs, and MySQL has none.
-            FaultKind::Unique if ours => {
+            FaultKind::Unique if ours && named => {
                 let fenced = Fault::new(FaultKind::SerializationFailure, Effect::Transaction);
                 let advice = "somebody asked what became of this commit before it was sent, which \
                               settled that it never happens";
@@ -69,7 +108,7 @@ impl MarkerTable {
             let doubled = name.replace(quote, &format!("{quote}{quote}"));
             format!("{quote}{doubled}{quote}")
         };
-        match &self.schema {
+        match self.schema.as_ref().or(self.home.get()) {
             Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.table)),
             None => quoted(&self.table),
         }

@@ -54,8 +54,10 @@ impl Builder {
         self
     }
 
-    /// The table of markers, with its schema before a dot if that has to be named;
-    /// [`MARKER_TABLE`] by default.
+    /// The table of markers, with its schema before a dot; [`MARKER_TABLE`] by default. Without a
+    /// schema it is looked for where [`ResilientConnection::ensure_marker_table`], or else the
+    /// first verified commit, finds it, and nowhere else after that. Name the schema where there
+    /// are several such tables.
     #[must_use]
     pub fn marker_table(mut self, name: &str) -> Self {
         self.markers = MarkerTable::named(name);
@@ -82,6 +84,15 @@ impl ResilientConnection {
         if made.is_err() {
             // PostgreSQL's IF NOT EXISTS fails where somebody else makes the table meanwhile.
             made = limited(limit, session.send(Request::Unprepared(&sql))).await;
+        }
+        if made.is_ok() {
+            let found = async {
+                session.find_markers().await;
+                Ok(())
+            };
+            if let Err(error) = limited(limit, found).await {
+                made = Err(error);
+            }
         }
         session.dispose(if made.is_ok() {
             Disposal::Clean

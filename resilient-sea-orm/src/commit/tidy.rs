@@ -15,15 +15,14 @@ const BATCH: u32 = 500;
 /// Statements in a row. At one round a minute this keeps up with 1,600 commits a second.
 const BATCHES: u32 = 200;
 
-/// Between statements, for those who wait. Also before the first one: the commit that led here is
-/// only just giving its connection back.
+/// Between statements, for those who wait.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How often it looks for a connection that nobody uses, once a second.
-const LOOKS: u32 = 30;
+/// How often an idle connection is looked for. A pool that never has one would never be cleaned,
+/// so after that a turn is waited for like everybody's.
+const TRIES: u32 = 20;
 
-/// Deletes old markers in the background, on a connection that nobody uses; where there is none
-/// for half a minute, the next round does it.
+/// Deletes old markers in the background, on a connection that nobody uses if there is one.
 pub(crate) fn tidy(pool: &Arc<Pool>) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return;
@@ -31,32 +30,35 @@ pub(crate) fn tidy(pool: &Arc<Pool>) {
     // The task is not to keep the pool open.
     let weak = Arc::downgrade(pool);
     runtime.spawn(async move {
-        let (mut batches, mut looks) = (0, 0);
-        let mut pause = PAUSE;
-        while batches < BATCHES && looks < LOOKS {
-            tokio::time::sleep(pause).await;
+        let (mut batches, mut tries) = (0, 0);
+        while batches < BATCHES {
             let Some(pool) = weak.upgrade() else {
                 return;
             };
-            match pool.idle_session() {
-                None => {
-                    looks += 1;
-                    pause = Duration::from_secs(1);
+            let session = match pool.idle_session() {
+                None if tries < TRIES => None,
+                None => match pool.acquire().await {
+                    Ok(session) => Some(session),
+                    Err(_) => return,
+                },
+                idle => idle,
+            };
+            if let Some(session) = session {
+                if batch(&pool, session).await != Some(u64::from(BATCH)) {
+                    return;
                 }
-                Some(session) => {
-                    batches += 1;
-                    pause = PAUSE;
-                    if batch(&pool, session).await < u64::from(BATCH) {
-                        return;
-                    }
-                }
+                batches += 1;
+            } else {
+                tries += 1;
             }
+            drop(pool);
+            tokio::time::sleep(PAUSE).await;
         }
     });
 }
 
-/// Answers how many rows were deleted.
-async fn batch(pool: &Pool, mut session: Session) -> u64 {
+/// Answers how many rows were deleted; `None` if it could not be done now.
+async fn batch(pool: &Pool, mut session: Session) -> Option<u64> {
     let backend = pool.connection.get_database_backend();
     let retention = pool.context().verify().retention;
     let sql = pool.markers.delete_older(retention, BATCH, backend);
@@ -82,5 +84,5 @@ async fn batch(pool: &Pool, mut session: Session) -> u64 {
     } else {
         Disposal::Discard
     });
-    deleted.unwrap_or_default()
+    deleted
 }

@@ -1,0 +1,179 @@
+//! Transaction control on a connection, and what its failures mean.
+
+use std::sync::Arc;
+
+use resilient_core::{DriverError, Effect, Fault, FaultKind, driver::Control};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::{Reply, Request, Session, Wire};
+use crate::{commit::MarkerTable, control::Restore};
+
+#[cfg(feature = "sqlx-dep")]
+pub(crate) async fn sqlx_control<DB: sqlx::Database>(
+    conn: &mut DB::Connection,
+    steps: &[Control],
+    backend: DbBackend,
+    markers: &MarkerTable,
+    restore: &mut Restore,
+) -> Result<(), DriverError>
+where
+    for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
+{
+    use sqlx::Executor;
+    let text = crate::control::sql(steps, backend, markers, restore);
+    let result = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await;
+    result
+        .map(drop)
+        .map_err(|error| control_error(&Arc::new(error), steps, backend, markers))
+}
+
+/// What a failure of these steps means.
+#[cfg(feature = "sqlx-dep")]
+pub(crate) fn control_error(
+    error: &Arc<sqlx::Error>,
+    steps: &[Control],
+    backend: DbBackend,
+    markers: &MarkerTable,
+) -> DriverError {
+    let db_err = DbErr::Query(sea_orm::RuntimeErr::SqlxError(Arc::clone(error)));
+    let commit = matches!(steps, [step] if step.is_commit());
+    let ends = commit || steps == [Control::RollbackChecked];
+    if ends && backend == DbBackend::MySql && guard_is_gone(error) {
+        let unknown = Fault::new(FaultKind::CommitUnknown, Effect::Transaction);
+        return DriverError::new(unknown, db_err).with_advice(
+            "the transaction had ended before: a statement in it, a stored routine perhaps, \
+             committed it or swallowed an error that rolled it back",
+        );
+    }
+    let phase = if commit {
+        resilient_core::classify::Phase::Commit
+    } else {
+        resilient_core::classify::Phase::Statement
+    };
+    let fault = crate::extract::sqlx_fault(error, phase, None);
+    let marked = matches!(steps, [Control::CommitVerified(_)]);
+    let (fault, advice) = if marked {
+        markers.judge(fault, backend)
+    } else {
+        (fault, None)
+    };
+    let error = DriverError::new(fault, db_err);
+    match advice {
+        Some(advice) => error.with_advice(advice),
+        None => error,
+    }
+}
+
+/// Whether MySQL says that a savepoint does not exist (`ER_SP_DOES_NOT_EXIST`).
+#[cfg(feature = "sqlx-dep")]
+fn guard_is_gone(error: &sqlx::Error) -> bool {
+    #[cfg(feature = "sqlx-mysql")]
+    if let sqlx::Error::Database(e) = error
+        && let Some(e) = e.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+    {
+        return e.number() == 1305;
+    }
+    let _ = error;
+    false
+}
+
+/// SeaORM's own transaction, for mocks and proxies. A mock is not sent savepoints: they would
+/// use up the results that the test has queued.
+async fn sea_orm_control(
+    db: &DatabaseConnection,
+    transaction: &mut Option<DatabaseTransaction>,
+    steps: &[Control],
+    markers: &MarkerTable,
+    restore: &mut Restore,
+) -> Result<(), DbErr> {
+    for step in steps {
+        match step {
+            Control::Begin(options) => {
+                let options = TransactionOptions {
+                    isolation_level: options.isolation.map(crate::connection::sea_orm_isolation),
+                    access_mode: options.read_only.then_some(sea_orm::AccessMode::ReadOnly),
+                    sqlite_transaction_mode: None,
+                };
+                *transaction = Some(db.begin_with_options(options).await?);
+            }
+            Control::Commit | Control::CommitVerified(_) => {
+                if let Some(transaction) = transaction.take() {
+                    if let (Control::CommitVerified(token), false) = (step, db.is_mock_connection())
+                    {
+                        let sql = markers.mark(*token, db.get_database_backend());
+                        transaction.execute_unprepared(&sql).await?;
+                    }
+                    transaction.commit().await?;
+                }
+            }
+            Control::Rollback | Control::RollbackChecked => {
+                if let Some(transaction) = transaction.take() {
+                    transaction.rollback().await?;
+                }
+            }
+            savepoint => {
+                if let (Some(transaction), false) = (&transaction, db.is_mock_connection()) {
+                    let backend = db.get_database_backend();
+                    let sql = crate::control::sql(&[*savepoint], backend, markers, restore);
+                    transaction.execute_unprepared(&sql).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Session {
+    #[cfg(feature = "testing")]
+    pub(crate) fn control_error(&self, error: &Arc<sqlx::Error>, steps: &[Control]) -> DriverError {
+        control_error(error, steps, self.backend(), &self.markers)
+    }
+
+    /// Finds out where the table of markers is. Where it cannot, the marker will say so.
+    pub(crate) async fn find_markers(&mut self) {
+        let backend = self.backend();
+        let Some(sql) = self.markers.ask_home(backend) else {
+            return;
+        };
+        if matches!(self.wire, Wire::SeaOrm { .. }) {
+            return;
+        }
+        let statement = Statement::from_string(backend, sql);
+        let reply = self.pass(Request::One(&statement)).await;
+        if let Ok(Some(row)) = reply.and_then(Reply::one)
+            && let Ok(Some(home)) = row.try_get::<Option<String>>("", "home")
+        {
+            self.markers.settle(home);
+        }
+    }
+
+    pub(crate) async fn pass_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
+        if matches!(steps, [Control::CommitVerified(_)]) {
+            self.find_markers().await;
+        }
+        let (restore, markers) = (&mut self.restore, &*self.markers);
+        match &mut self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => {
+                sqlx_control::<sqlx::Postgres>(conn, steps, DbBackend::Postgres, markers, restore)
+                    .await
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => {
+                sqlx_control::<sqlx::MySql>(conn, steps, DbBackend::MySql, markers, restore).await
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => {
+                sqlx_control::<sqlx::Sqlite>(conn, steps, DbBackend::Sqlite, markers, restore).await
+            }
+            Wire::SeaOrm { db, transaction } => {
+                sea_orm_control(db, transaction, steps, markers, restore)
+                    .await
+                    .map_err(|error| crate::pool::driver_error(&error))
+            }
+        }
+    }
+}
