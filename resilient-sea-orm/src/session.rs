@@ -313,9 +313,10 @@ where
         };
         let fault = crate::extract::sqlx_fault(&error, phase, None);
         let marked = matches!(steps, [Control::CommitVerified(_)]);
-        let (fault, advice) = match marked {
-            true => markers.judge(fault, backend),
-            false => (fault, None),
+        let (fault, advice) = if marked {
+            markers.judge(fault, backend)
+        } else {
+            (fault, None)
         };
         let error = DriverError::new(fault, query_err(error));
         match advice {

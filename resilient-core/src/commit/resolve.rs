@@ -60,6 +60,10 @@ pub async fn resolve<D: Database>(
         let limit = left.max(LEAST).min(context.limits.control.max(LEAST));
         // In real time: see `limited` of the scopes.
         let error = match tokio::time::timeout(limit, db.fence(token)).await {
+            // The answer may have taken long: a marker that is gone looks like one that never was.
+            Ok(Ok(CommitStatus::NotCommitted)) if !context.verify.can_tell(token.age_ms()) => {
+                return Err(too_old());
+            }
             Ok(Ok(status)) => return Ok(status),
             Ok(Err(error)) => error,
             Err(_) => Fault::new(FaultKind::ConnectionLost, Effect::Connection).into(),
