@@ -130,6 +130,8 @@ impl Worker {
         commit: usize,
         report: &mut Report,
     ) -> TestResult {
+        // The numbers are those of a transaction.
+        self.proxy.record_transaction();
         self.proxy.cut_at(at.number, case.side, case.ending);
         let (call, told, text) = self.call(case).await?;
         self.proxy.cut().await?;
@@ -154,7 +156,9 @@ impl Worker {
             }
             Told::Unknown => {
                 report.unknown += 1;
-                let may = case.mode == CommitMode::Reported && at.number >= commit;
+                // After the message before it, COMMIT is sent into what is cut already.
+                let sent = at.number + usize::from(case.side == Side::After) >= commit;
+                let may = case.mode == CommitMode::Reported && sent;
                 report.check(may, what);
             }
         }
@@ -222,6 +226,8 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
         all.violations.extend(report.violations);
     }
     all.took = started.elapsed();
+    let unknown = all.unknown;
+    all.check(unknown > 0, || "no COMMIT was cut".to_owned());
     let done = all.calls == plan.len();
     all.check(done, || "not all was done".to_owned());
     Ok(all)

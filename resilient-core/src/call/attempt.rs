@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    Effect, FaultKind, Outcome,
+    Effect, Fault, FaultKind, Outcome,
     driver::Database,
     failure::{DriverError, Failure, Reason},
     policy::Level,
@@ -46,6 +46,11 @@ pub(super) struct Wreck {
     pub(super) rollback: Option<DriverError>,
     pub(super) level: Level,
     pub(super) timed_out: bool,
+}
+
+/// The end of a transaction that a statement may have committed, and that nobody waited for.
+fn unchecked_end() -> DriverError {
+    Fault::new(FaultKind::CommitUnknown, Effect::Connection).into()
 }
 
 pub(super) fn timeout(reason: Reason) -> Failure {
@@ -163,7 +168,8 @@ impl<D: Database> Attempt<D> {
                 let rollback = if late && scope.is_root() {
                     // No time is left to wait for it.
                     scope.abandon();
-                    None
+                    let blurred = scope.transaction().ledger().blurred;
+                    blurred.then(unchecked_end)
                 } else {
                     scope.roll_back().await.err()
                 };

@@ -60,11 +60,15 @@ pub async fn resolve<D: Database>(
         let limit = left.max(LEAST).min(context.limits.control.max(LEAST));
         // In real time: see `limited` of the scopes.
         let error = match tokio::time::timeout(limit, db.fence(token)).await {
+            // The answer may have taken long: a marker that is gone looks like one that never was.
+            Ok(Ok(CommitStatus::NotCommitted)) if !context.verify.can_tell(token.age_ms()) => {
+                return Err(too_old());
+            }
             Ok(Ok(status)) => return Ok(status),
             Ok(Err(error)) => error,
             Err(_) => Fault::new(FaultKind::ConnectionLost, Effect::Connection).into(),
         };
-        if !heals(&error.fault) {
+        if is_hopeless(&error.fault) {
             return Err(error);
         }
         let delay = delays
@@ -77,12 +81,19 @@ pub async fn resolve<D: Database>(
     }
 }
 
-/// Whether asking again can help. A fence whose own COMMIT was not answered can be repeated: its
-/// row says that it is a fence.
-fn heals(fault: &Fault) -> bool {
-    fault.is_transient()
-        || fault.kind() == FaultKind::CommitUnknown
-        || matches!(fault.effect(), Effect::Connection | Effect::Unknown)
+/// Whether asking again cannot help: somebody has to do something first. All else may pass, a
+/// server that only reads as yet included. A fence whose own COMMIT was not answered can be
+/// repeated: its row says that it is a fence.
+fn is_hopeless(fault: &Fault) -> bool {
+    let answered = matches!(
+        fault.kind(),
+        FaultKind::Permission
+            | FaultKind::UndefinedObject
+            | FaultKind::Syntax
+            | FaultKind::InvalidValue
+            | FaultKind::Other
+    );
+    answered && !matches!(fault.effect(), Effect::Connection | Effect::Unknown)
 }
 
 fn too_old() -> DriverError {

@@ -115,6 +115,11 @@ impl<D: Database> Transaction<D> {
         self.ledger().stage = Stage::Ended;
         self.finish(turn.take_session(), Disposal::Discard);
         drop(turn);
+        if self.options.read_only && lost.fault.effect() != Effect::Transaction {
+            // Nothing can be stored.
+            self.metrics().rolled_back.add(1);
+            return Err(Failure::not_committed(lost));
+        }
         let marker = self.ledger().marker;
         // An answer that says that the transaction had ended before, by other hands: the marker
         // was not even tried, and its absence would say nothing of what they stored.
@@ -123,12 +128,14 @@ impl<D: Database> Transaction<D> {
             self.metrics().commit_unknown.add(1);
             return Err(Failure::commit_unknown(lost));
         };
-        if step == Control::Commit {
-            // Nothing was written that could be stored.
-            self.metrics().rolled_back.add(1);
-            return Err(Failure::not_committed(lost));
+        if step != Control::Commit {
+            return self.find_out(token, lost, deadline).await;
         }
-        self.find_out(token, lost, deadline).await
+        // No statement was seen to write, but a view's functions may have.
+        self.metrics().commit_unknown.add(1);
+        let advice = "no statement was seen to write, so that no marker was sent: declare \
+                      read_only what only reads, and it is simply repeated";
+        Err(Failure::commit_unknown(lost.with_advice(advice)))
     }
 
     /// Asks the database what became of the commit.

@@ -132,10 +132,19 @@ async fn a_failure_that_asking_again_does_not_heal_ends_the_asking() {
 }
 
 #[tokio::test]
-async fn what_only_read_sends_no_marker_and_is_simply_repeated() {
+async fn what_was_not_seen_to_write_is_unknown_unless_it_is_declared_read_only() {
     let db = FakeDb::new();
     db.fail([OK, OK, LOST]);
-    run(db.call(verified()), || db.read()).await.unwrap();
+    let error = run(db.call(verified()), || db.read()).await.unwrap_err().0;
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(error.commit_token(), None);
+    assert!(error.to_string().contains("read_only"), "{error}");
+
+    let db = FakeDb::new();
+    db.fail([OK, OK, LOST]);
+    run(db.call(verified().read_only()), || db.read())
+        .await
+        .unwrap();
     assert_eq!(
         db.log(),
         [
