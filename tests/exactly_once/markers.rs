@@ -362,6 +362,42 @@ async fn a_routine_committed_and_the_reply_is_lost(engine: Engine) -> TestResult
     Ok(())
 }
 
+/// A SELECT that writes is not taken for one that reads: by a view over a function.
+async fn a_view_that_writes_is_no_reading(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    tables(&test, 2).await?;
+    let function = if engine == Engine::Postgres {
+        "CREATE FUNCTION note() RETURNS int LANGUAGE sql VOLATILE AS \
+         $$ INSERT INTO ledger VALUES (1, 1); SELECT 1 $$"
+    } else {
+        "CREATE FUNCTION note() RETURNS INT MODIFIES SQL DATA \
+         BEGIN INSERT INTO ledger VALUES (1, 1); RETURN 1; END"
+    };
+    for sql in [function, "CREATE VIEW noting AS SELECT note() AS n"] {
+        test.admin().execute_unprepared(sql).await?;
+    }
+    let proxy = Proxy::before(&test).await?;
+    let db = open(Builder::default(), proxy.url(), 2).await?;
+    proxy.add(Plan::new(Fault::Applied(Ending::Reset)));
+    let result = db
+        .transact(verified(), || async {
+            db.execute_unprepared("SELECT n FROM noting").await?;
+            Ok::<_, Error>(())
+        })
+        .await;
+    db.close().await?;
+    proxy.finish().await?;
+    let rows = test.rows("ledger").await?;
+    let unknown = result
+        .as_ref()
+        .is_err_and(|e| e.outcome() == Outcome::Unknown);
+    assert!(
+        rows == 1 && (result.is_ok() || unknown),
+        "{rows} rows, {result:?}"
+    );
+    Ok(())
+}
+
 engine_tests! { on_postgres: deferred_constraints_keep_their_names }
 
 engine_tests! { on_mariadb: a_routine_committed_and_the_reply_is_lost }
@@ -378,3 +414,5 @@ engine_tests! {
     reading_leaves_no_marker,
     a_violation_of_the_users_is_the_users,
 }
+
+engine_tests! { on_postgres on_mariadb: a_view_that_writes_is_no_reading }
