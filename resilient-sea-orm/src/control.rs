@@ -200,14 +200,20 @@ mod tests {
 
     #[test]
     fn what_begin_changed_is_restored_at_the_end() {
-        let mut restore = Restore::default();
+        let (mut restore, markers) = (Restore::default(), MarkerTable::default());
         let options = BeginOptions {
             read_only: true,
             ..BeginOptions::default()
         };
-        sql(&[Control::Begin(options)], DbBackend::Sqlite, &mut restore);
+        let begin = [Control::Begin(options)];
+        sql(&begin, DbBackend::Sqlite, &markers, &mut restore);
         assert_eq!(
-            sql(&[Control::Rollback], DbBackend::Sqlite, &mut restore),
+            sql(
+                &[Control::Rollback],
+                DbBackend::Sqlite,
+                &markers,
+                &mut restore
+            ),
             "PRAGMA query_only=0;ROLLBACK"
         );
     }

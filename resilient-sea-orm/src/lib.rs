@@ -49,6 +49,8 @@ pub mod health;
 pub mod hooks;
 mod keywords;
 pub mod manager;
+#[cfg(feature = "sqlx-dep")]
+mod named;
 mod pool;
 pub mod prelude;
 #[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]
@@ -102,6 +104,15 @@ struct Configuration;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sessions.md")]
 struct Sessions;
+
+/// Compiles the examples of the engines.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/engines/postgresql.md")]
+#[doc = include_str!("../../docs/engines/mysql.md")]
+#[doc = include_str!("../../docs/engines/sqlite.md")]
+#[doc = include_str!("../../docs/engines/pgbouncer.md")]
+#[doc = include_str!("../../docs/engines/distributed.md")]
+struct Engines;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

@@ -238,7 +238,7 @@ async fn what_a_routine_committed_is_not_taken_for_undone(engine: Engine) -> Tes
 
 engine_tests! { on_mariadb: what_a_routine_committed_is_not_taken_for_undone }
 
-engine_tests! { on_postgres on_mariadb:
+engine_tests! { on_postgres on_mariadb on_mysql:
     a_lost_reply_is_found_out,
     without_it_a_lost_reply_is_unknown,
     begin_is_verified_too,

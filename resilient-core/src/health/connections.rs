@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{
+    distrust::Distrust,
     lease::Lease,
     meter::PoolMeter,
     record::{ConnectionReport, ConnectionState, Holder, Record},
@@ -34,6 +35,7 @@ pub struct Connections {
     next: AtomicU64,
     batch: Mutex<Batch>,
     keeps: AtomicBool,
+    pub(super) distrust: Distrust,
 }
 
 /// A connection's entry in the list: by its key, or by its number if it has none.
@@ -68,6 +70,7 @@ impl Connections {
     pub fn new(settings: HealthSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self {
             settings,
+            distrust: Distrust::new(clock.now()),
             clock,
             random,
             meter: PoolMeter::default(),
@@ -209,9 +212,13 @@ impl Connections {
             idle,
             ..Facts::default()
         };
-        let state = Limits::of(&self.settings, self.random.unit()).judge(&facts);
-        let closing = Closing::of(state).filter(|_| self.permits())?;
         let now = self.clock.now();
+        let state = Limits::of(&self.settings, self.random.unit()).judge(&facts);
+        let closing = if self.distrusts(now.checked_sub(age).unwrap_or(now)) {
+            Closing::Distrusted
+        } else {
+            Closing::of(state).filter(|_| self.permits())?
+        };
         // Which one it is, is told by how long it was idle.
         let off = |record: &Record| {
             let known = now.saturating_duration_since(record.idle_since()?);

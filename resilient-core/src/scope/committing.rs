@@ -83,7 +83,8 @@ impl<D: Database> Transaction<D> {
             return Ok(());
         };
         if lost_on_the_way(&error.fault) {
-            return self.unanswered(turn, step, error, deadline).await;
+            // Boxed, as it is rare and would make every call's future larger.
+            return Box::pin(self.unanswered(turn, step, error, deadline)).await;
         }
         // The session may be left in the middle of a question.
         let trusted = !std::mem::replace(&mut self.ledger().untrusted, true);
