@@ -117,6 +117,11 @@ pub trait Session: fmt::Debug + Send + 'static {
         None
     }
 
+    /// It failed with a fault that
+    /// [speaks against](crate::health::speaks_against_others) every session that is not younger:
+    /// none of those should be handed out again.
+    fn distrust(&mut self) {}
+
     /// Gives the session back without waiting. Must work in a destructor.
     fn dispose(self, how: Disposal);
 }

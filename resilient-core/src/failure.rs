@@ -210,6 +210,11 @@ impl Failure {
         self.inner.unanswered.as_ref()
     }
 
+    /// What to do about it, where that is known; part of the message.
+    pub fn advice(&self) -> Option<&str> {
+        self.inner.advice.as_deref()
+    }
+
     /// Whether the program has to change before this can succeed.
     pub(crate) fn is_misuse(&self) -> bool {
         matches!(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use resilient_core::{
-    Failure, FaultKind,
+    DriverError, Failure, FaultKind,
     driver::{Context, Database},
     health::PoolGauge,
     scope::{held_by_task, write_lock_held_by_task},
@@ -158,4 +158,20 @@ pub(crate) fn unreachable(pool: &Pool) -> Option<String> {
     Some(format!(
         "the server of {name:?} let no connection in within {timeout:.1} s"
     ))
+}
+
+/// What to say to a statement's failure that has a cause outside of the statement.
+pub(crate) fn on_statement(error: DriverError) -> DriverError {
+    // PostgreSQL's: there is a prepared statement of that name already, or none.
+    let mixed = matches!(error.fault.code(), "42P05" | "26000");
+    if mixed && error.fault.kind() == FaultKind::StalePlan {
+        error.with_advice(
+            "a pooler such as PgBouncer seems to give the server's sessions to others between \
+             transactions, which prepared statements do not survive: use PgBouncer 1.21 or later \
+             with max_prepared_statements, or pool_mode = session, or add \
+             statement-cache-capacity=0 to the connection's URL",
+        )
+    } else {
+        error
+    }
 }

@@ -73,6 +73,9 @@ async fn on_pool(
             answer
         };
         let result = limited(limit, answer).await;
+        if let Err(error) = &result {
+            session.failed(error);
+        }
         // Where the answer is still to come, nobody waits for it.
         session.dispose(if silent {
             Disposal::Discard

@@ -8,7 +8,7 @@ use sea_orm::DbErr;
 #[cfg(feature = "sqlx-sqlite")]
 use crate::session::Wire;
 use crate::{
-    constraints,
+    advice, constraints,
     session::{Request, Session},
 };
 
@@ -28,10 +28,8 @@ impl Session {
     ) -> DriverError {
         let fault = self.verdict(error, limit).await;
         let limit = limit.min(NAMING_LIMIT);
-        crate::pool::or_unknown(
-            self.identify(fault, error, Some(request), limit).await,
-            error,
-        )
+        let named = self.identify(fault, error, Some(request), limit).await;
+        advice::on_statement(crate::pool::or_unknown(named, error))
     }
 
     #[cfg_attr(

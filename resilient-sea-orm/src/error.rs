@@ -10,7 +10,7 @@ use resilient_core::{
 };
 use sea_orm::{DbErr, RuntimeErr};
 
-use crate::extract;
+use crate::{advice, extract};
 
 /// The short form of a repository method's return type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -195,7 +195,8 @@ impl From<DbErr> for Error {
         let failure = match extract::fault(&error) {
             Some(fault) => {
                 let outcome = alone(&fault);
-                Failure::database(DriverError::new(fault, error)).with_outcome(outcome)
+                let error = advice::on_statement(DriverError::new(fault, error));
+                Failure::database(error).with_outcome(outcome)
             }
             None => Failure::application(error.to_string(), Some(Arc::new(error))),
         };
@@ -220,7 +221,8 @@ impl From<Error> for DbErr {
     fn from(error: Error) -> Self {
         let plain = *error.reason() == Reason::Database
             && error.0.failure.outcome() == alone(error.fault())
-            && error.0.failure.attempts() == 1;
+            && error.0.failure.attempts() == 1
+            && error.0.failure.advice().is_none();
         match error.db_err() {
             Some(source) if plain => source.clone(),
             _ => carry(error),

@@ -50,6 +50,8 @@ pub mod health;
 pub mod hooks;
 mod keywords;
 pub mod manager;
+#[cfg(feature = "sqlx-dep")]
+mod named;
 mod pool;
 pub mod prelude;
 #[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]
@@ -128,6 +130,15 @@ struct Monitoring;
 ))]
 #[doc = include_str!("../../docs/testing.md")]
 struct Testing;
+
+/// Compiles the examples of the engines.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/engines/postgresql.md")]
+#[doc = include_str!("../../docs/engines/mysql.md")]
+#[doc = include_str!("../../docs/engines/sqlite.md")]
+#[doc = include_str!("../../docs/engines/pgbouncer.md")]
+#[doc = include_str!("../../docs/engines/distributed.md")]
+struct Engines;
 
 /// Compiles and runs the examples of the derives.
 #[cfg(all(doctest, feature = "macros"))]

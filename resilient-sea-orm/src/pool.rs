@@ -6,10 +6,10 @@ use std::sync::Arc;
 use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
-    health::Lease,
+    health::{Lease, speaks_against_others},
     scope::holder,
 };
-use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
+use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbBackend, DbErr};
 
 use crate::{
     Error, advice,
@@ -83,7 +83,8 @@ impl Pool {
         method: Option<&'static str>,
     ) -> Result<Session, DriverError> {
         let clock = self.health.connections.clock();
-        let waiting = self.health.connections.meter().wait(clock.now());
+        let begun = clock.now();
+        let waiting = self.health.connections.meter().wait(begun);
         match self.wire(method).await {
             Ok((wire, lease)) => {
                 waiting.got(clock.now());
@@ -91,6 +92,11 @@ impl Pool {
             }
             Err(error) => {
                 waiting.failed();
+                let server = self.connection.get_database_backend() != DbBackend::Sqlite;
+                if server && speaks_against_others(&error.fault, false) {
+                    // What was opened during the wait has found a server.
+                    self.health.connections.distrust(begun);
+                }
                 Err(error)
             }
         }
@@ -127,7 +133,9 @@ impl Pool {
         #[cfg(feature = "sqlx-dep")]
         macro_rules! take {
             ($wire:ident, $pool:expr) => {{
-                let taken = crate::health::take($pool, &self.health, method).await;
+                // A circuit breaker is to hear of each failure.
+                let waits = self.context.vitals().breaker().is_none();
+                let taken = crate::health::take($pool, &self.health, method, waits).await;
                 let (conn, lease) = taken.map_err(|e| self.acquire_error(e))?;
                 Ok((Wire::$wire(conn), lease))
             }};

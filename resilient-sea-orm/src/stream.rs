@@ -143,6 +143,9 @@ async fn on_pool<'a>(
                 }
             }
         }
+        if let Some(error) = &failed {
+            session.failed(error);
+        }
         session.dispose(Disposal::Clean);
         if let Some(error) = failed {
             lost.tell(pool, &error, &statement.sql);
@@ -189,8 +192,9 @@ fn undisturbed<'a>(
     macro_rules! fetch {
         ($conn:expr) => {{
             use sqlx::Executor;
+            let named = crate::named::Remembers::remembers(&**$conn);
             $conn
-                .fetch(crate::session::query!(statement))
+                .fetch(crate::session::query!(statement, named))
                 .map(|row| row.map(Into::into).map_err(crate::session::query_err))
                 .boxed()
         }};

@@ -282,7 +282,7 @@ async fn old_markers_are_deleted_by_the_servers_clock(engine: Engine) -> TestRes
 
 engine_tests! { on_mariadb: what_a_routine_committed_is_not_taken_for_undone }
 
-engine_tests! { on_postgres on_mariadb:
+engine_tests! { on_postgres on_mariadb on_mysql:
     a_lost_reply_is_found_out,
     without_it_a_lost_reply_is_unknown,
     begin_is_verified_too,

@@ -13,6 +13,7 @@
 //! An engine that is missing is an error, never a skipped test. Who wants to leave an engine out
 //! says so by [`ENGINES_VARIABLE`]; see [`engine_tests!`] for how tests are named to go with it.
 
+pub mod cluster;
 mod cut_proxy;
 mod error;
 mod flags;

@@ -66,6 +66,51 @@ impl Engine {
         }
         Ok(found)
     }
+
+    /// What clusters of it need beside a server: programs and libraries, by their packages.
+    const fn cluster_parts(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Sqlite | Self::MySql => &[],
+            Self::Postgres => &[
+                ("pg_basebackup", "postgresql-client"),
+                ("pgbouncer", "pgbouncer"),
+            ],
+            Self::MariaDb => &[
+                ("libgalera_smm.so", "galera-4"),
+                ("rsync", "rsync"),
+                ("lsof", "lsof"),
+            ],
+        }
+    }
+
+    /// Where a part of a cluster is: a program or library of [`Self::cluster_parts`].
+    ///
+    /// # Errors
+    /// If it is not installed.
+    #[allow(dead_code, reason = "the task runner only asks what is missing")]
+    pub fn cluster_part(self, program: &'static str) -> Result<PathBuf, Missing> {
+        let mut parts = self.cluster_parts().iter();
+        let package = parts
+            .find(|part| part.0 == program)
+            .map_or("", |part| part.1);
+        let found = folders().into_iter().map(|folder| folder.join(program));
+        found
+            .into_iter()
+            .find(|path| path.is_file())
+            .ok_or(Missing {
+                engine: self,
+                program,
+                package,
+            })
+    }
+
+    /// Everything that is not installed and that the tests on this engine need.
+    #[allow(dead_code, reason = "only the task runner asks")]
+    pub fn missing(self) -> Vec<Missing> {
+        let parts = self.cluster_parts().iter();
+        let parts = parts.filter_map(|(program, _)| self.cluster_part(program).err());
+        self.programs().err().into_iter().chain(parts).collect()
+    }
 }
 
 impl fmt::Display for Engine {
@@ -108,7 +153,7 @@ impl fmt::Display for Missing {
         } = self;
         write!(
             f,
-            "{engine} is not installed: no `{program}` in PATH, /usr/sbin or \
+            "{engine} is not installed: no `{program}` in PATH, /usr/sbin, /usr/lib/galera or \
              /usr/lib/postgresql/*/bin; on Debian: apt-get install {package}"
         )
     }
@@ -121,7 +166,13 @@ impl std::error::Error for Missing {}
 fn folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = std::env::split_paths(&path).collect();
-    folders.extend(["/usr/sbin", "/usr/local/sbin", "/usr/bin"].map(PathBuf::from));
+    let of_system = [
+        "/usr/sbin",
+        "/usr/local/sbin",
+        "/usr/bin",
+        "/usr/lib/galera",
+    ];
+    folders.extend(of_system.map(PathBuf::from));
 
     let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
     let entries = std::fs::read_dir("/usr/lib/postgresql")

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -50,8 +50,17 @@ impl Server {
     /// If the engine is not installed or its server does not start; the end of its log is in the
     /// error.
     pub fn start_private(engine: Engine, extra_flags: &[&str]) -> Result<Self, Error> {
-        let home = server_dir(engine.name())?;
         let flags = extra_flags.iter().map(ToString::to_string).collect();
+        Self::start_on(engine, flags, |data| template::copy_to(engine, data))
+    }
+
+    /// The same on data that `fill` puts at a path.
+    pub(crate) fn start_on(
+        engine: Engine,
+        flags: Vec<String>,
+        fill: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let home = server_dir(engine.name())?;
         let mut server = Self {
             engine,
             home,
@@ -59,7 +68,7 @@ impl Server {
             flags,
             child: Mutex::default(),
         };
-        template::copy_to(engine, &server.data_dir())?;
+        fill(&server.data_dir())?;
         for _ in 0..10 {
             server.port = free_port()?;
             if let Launch::Ready(child) = server.launch()? {
@@ -166,6 +175,11 @@ impl Server {
             sleep(Duration::from_millis(100));
         }
         Err(self.failed(&format!("port {} is taken", self.port)))
+    }
+
+    /// The flags of the next start, beside the harness's own.
+    pub(crate) fn set_flags(&mut self, flags: Vec<String>) {
+        self.flags = flags;
     }
 
     /// Freezes every process of the server: connections stay open and nothing answers.

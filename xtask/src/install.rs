@@ -24,7 +24,7 @@ pub(crate) fn missing(steps: &mut Steps, engines: &[Engine]) -> Result<(), Failu
     let missing = || {
         engines
             .iter()
-            .filter_map(|engine| engine.programs().err())
+            .flat_map(|engine| engine.missing())
             .collect::<Vec<_>>()
     };
     let found = missing();

@@ -16,6 +16,7 @@ use std::{
 
 use super::{
     Events, HealthEvent,
+    distrust::Distrust,
     lease::Lease,
     meter::PoolMeter,
     record::{ConnectionReport, ConnectionState, Holder, Record},
@@ -35,6 +36,7 @@ pub struct Connections {
     next: AtomicU64,
     batch: Mutex<Batch>,
     keeps: AtomicBool,
+    pub(super) distrust: Distrust,
     /// Who hears of it when one is closed for its state.
     teller: OnceLock<Teller>,
 }
@@ -78,6 +80,7 @@ impl Connections {
     pub fn new(settings: HealthSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self {
             settings,
+            distrust: Distrust::new(clock.now()),
             clock,
             random,
             meter: PoolMeter::default(),
@@ -100,7 +103,7 @@ impl Connections {
     /// One was closed; `None` if nobody had met it.
     pub(super) fn closed(&self, id: Option<u64>, why: Closing) {
         self.meter.closed(self.clock.now(), why);
-        if !matches!(why, Closing::Expired | Closing::Stale | Closing::Unhealthy) {
+        if matches!(why, Closing::Discarded | Closing::ByPool) {
             return;
         }
         if let Some(Teller { database, events }) = self.teller.get() {
@@ -245,9 +248,13 @@ impl Connections {
             idle,
             ..Facts::default()
         };
-        let state = Limits::of(&self.settings, self.random.unit()).judge(&facts);
-        let closing = Closing::of(state).filter(|_| self.permits())?;
         let now = self.clock.now();
+        let state = Limits::of(&self.settings, self.random.unit()).judge(&facts);
+        let closing = if self.distrusts(now.checked_sub(age).unwrap_or(now)) {
+            Closing::Distrusted
+        } else {
+            Closing::of(state).filter(|_| self.permits())?
+        };
         // Which one it is, is told by how long it was idle.
         let off = |record: &Record| {
             let known = now.saturating_duration_since(record.back_since()?);

@@ -74,6 +74,20 @@ impl Lease {
         self.record.broken.store(true, Ordering::Relaxed);
     }
 
+    /// The session failed in a way that [speaks against](super::speaks_against_others) all that
+    /// were opened before now: none of them is handed out again. Nothing if it was distrusted
+    /// itself, as that is no news.
+    pub fn distrust(&self) {
+        if !self.is_distrusted() {
+            self.connections.distrust(self.connections.clock().now());
+        }
+    }
+
+    /// Whether it was opened before such a failure of another one.
+    pub fn is_distrusted(&self) -> bool {
+        self.connections.distrusts(self.record.opened)
+    }
+
     /// It was checked; says how it does since.
     pub fn checked(&self, well: bool) -> ConnectionState {
         let record = &self.record;
@@ -96,6 +110,9 @@ impl Lease {
     /// Whether it has to be closed instead of given back. What does not work any more always
     /// has to.
     pub fn is_due(&self) -> Option<Closing> {
+        if self.is_distrusted() {
+            return Some(Closing::Distrusted);
+        }
         let now = self.connections.clock().now();
         let state = self.record.limits.judge(&self.record.facts(now));
         let closing = Closing::of(state)?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{record::ConnectionState, settings::HealthSettings};
+use crate::{Effect, Fault, FaultKind};
 
 /// What a connection is judged by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,6 +79,21 @@ pub enum Closing {
     Discarded,
     /// By the pool, for reasons of its own.
     ByPool,
+    /// Another session that is not older failed in a way that speaks against it too.
+    Distrusted,
+}
+
+/// Whether a fault of one session speaks against all that are as old as it: they lead to the same
+/// server, which went away, or does not take writes any more; or they remember the same plans.
+/// `read_only` says that the transaction was declared so, and a write in it proves nothing.
+pub fn speaks_against_others(fault: &Fault, read_only: bool) -> bool {
+    match fault.kind() {
+        FaultKind::ConnectionLost | FaultKind::ServerUnavailable | FaultKind::StalePlan => true,
+        // A COMMIT whose answer did not come; not one of which the answer is unclear.
+        FaultKind::CommitUnknown => fault.effect() != Effect::Transaction,
+        FaultKind::ReadOnly => !read_only,
+        _ => false,
+    }
 }
 
 impl Closing {

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     Fault, FaultKind,
-    driver::Database,
+    driver::{Database, Session},
     failure::Failure,
-    health::{recovery::RecoveryStep, sessions::End},
+    health::{recovery::RecoveryStep, sessions::End, speaks_against_others},
 };
 
 impl<D: Database> Transaction<D> {
@@ -44,10 +44,15 @@ impl<D: Database> Transaction<D> {
         }
     }
 
-    /// Tells the circuit breaker of a fault. A write in a transaction that is declared read-only
-    /// says nothing about the server.
+    /// Tells the circuit breaker of a fault, and the session's pool if others will fail in the same
+    /// way. A write in a transaction that is declared read-only says nothing about the server.
     #[cold]
-    pub(super) fn fault(&self, fault: &Fault) {
+    pub(super) fn fault(&self, fault: &Fault, session: Option<&mut D::Session>) {
+        if let Some(session) = session
+            && speaks_against_others(fault, self.options.read_only)
+        {
+            session.distrust();
+        }
         let declared = self.options.read_only && fault.kind() == FaultKind::ReadOnly;
         if let Some(breaker) = self.db.context().vitals.breaker()
             && !declared

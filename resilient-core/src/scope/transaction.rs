@@ -294,10 +294,12 @@ impl<D: Database> Transaction<D> {
             Some(session) => limited(&self.db, session, &[step]).await,
             None => Ok(()),
         };
-        if result.is_ok() {
-            guard.how = Disposal::Clean;
-        } else {
-            self.ledger().untrusted = true;
+        match &result {
+            Ok(()) => guard.how = Disposal::Clean,
+            Err(error) => {
+                self.fault(&error.fault, guard.session.as_mut());
+                self.ledger().untrusted = true;
+            }
         }
         self.step(RecoveryStep::Root, result.is_ok());
         result

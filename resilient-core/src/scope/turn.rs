@@ -172,7 +172,8 @@ impl<D: Database> Turn<D> {
             transaction.step(RecoveryStep::Savepoint, result.is_ok());
         }
         if let Err(error) = &result {
-            transaction.fault(&error.fault);
+            let session = self.session.as_mut().and_then(|slot| slot.as_mut());
+            transaction.fault(&error.fault, session);
             let ends = matches!(steps, [step] if step.is_commit());
             let refused = ends && !lost_on_the_way(&error.fault);
             let mut ledger = transaction.ledger();
@@ -263,7 +264,8 @@ impl<D: Database> Turn<D> {
     pub fn failed(mut self, error: DriverError) {
         self.on_wire = false;
         self.transaction.used();
-        self.transaction.fault(&error.fault);
+        let session = self.session.as_mut().and_then(|slot| slot.as_mut());
+        self.transaction.fault(&error.fault, session);
         let mut ledger = self.transaction.ledger();
         // A stale plan stays in the session's cache.
         ledger.untrusted |=

@@ -21,7 +21,10 @@ pub(crate) async fn fence(pool: &Pool, token: CommitToken) -> Result<CommitStatu
     let answer = session
         .last_number(pool.markers.fence(token, backend))
         .await;
-    let fenced = answer.map_err(|error| driver_error(&error))?;
+    let fenced = answer.map_err(|error| {
+        session.failed(&error);
+        driver_error(&error)
+    })?;
     held.give_back(Disposal::Clean);
     match fenced {
         Some(0) => Ok(CommitStatus::Committed),

@@ -2,14 +2,19 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use resilient_core::health::{Closing, Connections, Lease, connections::Introduction};
+use resilient_core::{
+    FaultKind,
+    classify::Phase,
+    health::{Closing, Connections, Lease, connections::Introduction},
+};
 use sea_orm::ConnectOptions;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 
 use super::{PoolHealth, checks::CHECK, identity::Known};
+use crate::extract;
 
 /// How long closing a connection may take.
 pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -17,31 +22,90 @@ pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Takes a connection from the pool, which `method` is said to hold.
 ///
 /// One that was not used for too long is closed, and another one opened in its place, while
-/// nobody else waits.
+/// nobody else waits. One that is not trusted any more is closed in any case. `waits` for a server
+/// that is away.
 pub(crate) async fn take<DB: Known>(
     pool: &sqlx::Pool<DB>,
     health: &PoolHealth,
     method: Option<&'static str>,
+    waits: bool,
 ) -> Result<(PoolConnection<DB>, Option<Lease>), sqlx::Error> {
-    let (mut conn, mut lease) = meet(pool.acquire().await?, pool, health).await?;
-    let alone = health.connections.meter().waiting() <= 1;
-    if let Some(stale) = &mut lease
-        && alone
-        && stale.was_stale()
-    {
-        stale.close(Closing::Stale);
-        drop(lease.take());
-        let _ = tokio::time::timeout(CLOSE_LIMIT, conn.close()).await;
-        (conn, lease) = meet(pool.acquire().await?, pool, health).await?;
+    if health.connections.takes_distrusted() {
+        drop_idle(pool, health);
     }
-    if let Some(lease) = &lease {
+    let mut renews = true;
+    loop {
+        let taken = match pool.acquire().await {
+            // Boxed, as it is rare and would make every call's future larger.
+            Err(error) if waits && is_away(&error) => Box::pin(reach(pool, error)).await?,
+            taken => taken?,
+        };
+        let (conn, lease) = meet(taken, pool, health).await?;
+        let Some(mut lease) = lease else {
+            return Ok((conn, None));
+        };
+        if lease.is_distrusted() {
+            // A pool that does not ask. Each is closed, so they come to an end.
+            lease.close(Closing::Distrusted);
+            drop(conn.detach());
+            continue;
+        }
+        let alone = health.connections.meter().waiting() <= 1;
+        if renews && alone && lease.was_stale() {
+            renews = false;
+            lease.close(Closing::Stale);
+            drop(lease);
+            let _ = tokio::time::timeout(CLOSE_LIMIT, Box::pin(conn.close())).await;
+            continue;
+        }
         if method == Some(CHECK) {
             lease.hold_for_check(CHECK);
         } else {
             lease.hold(method);
         }
+        return Ok((conn, Some(lease)));
     }
-    Ok((conn, lease))
+}
+
+/// Drops connections that nobody uses, without a word to a server that may be gone: the pool
+/// would ask each whether it answers, and wait for those whose network is silent. One that was
+/// opened meanwhile goes too, and is opened again.
+fn drop_idle<DB: Known>(pool: &sqlx::Pool<DB>, health: &PoolHealth) {
+    let idle = std::iter::from_fn(|| pool.try_acquire()).take(pool.num_idle());
+    let dropped = idle.map(|conn| drop(conn.detach())).count();
+    health.connections.dropped(dropped);
+}
+
+/// Tries again to connect, as long as the pool's own patience lasts, where nobody was there.
+///
+/// sqlx does that where the address refuses; what stands before a server that is away (a proxy, a
+/// load balancer) rather takes connections and ends them.
+async fn reach<DB: Known>(
+    pool: &sqlx::Pool<DB>,
+    mut error: sqlx::Error,
+) -> Result<PoolConnection<DB>, sqlx::Error> {
+    const LONGEST: Duration = Duration::from_millis(500);
+    let until = Instant::now() + pool.options().get_acquire_timeout();
+    let mut delay = Duration::from_millis(10);
+    while Instant::now() + delay < until {
+        tokio::time::sleep(delay).await;
+        delay = LONGEST.min(delay * 2);
+        match pool.acquire().await {
+            Err(again) if is_away(&again) => error = again,
+            taken => return taken,
+        }
+    }
+    Err(error)
+}
+
+/// Whether nobody was reached who could say no.
+fn is_away(error: &sqlx::Error) -> bool {
+    let fault = extract::sqlx_fault(error, Phase::Connect, None);
+    !matches!(error, sqlx::Error::PoolTimedOut)
+        && matches!(
+            fault.kind(),
+            FaultKind::ConnectionLost | FaultKind::ServerUnavailable
+        )
 }
 
 /// Finds out which connection it is.
@@ -83,7 +147,7 @@ async fn identify<DB: Known>(
                 key: Some(key),
                 anchor: Some(Box::new(anchor)),
                 // Without it the connection works as well.
-                server_pid: DB::server_pid(conn).await.unwrap_or_default(),
+                server_pid: Box::pin(DB::server_pid(conn)).await.unwrap_or_default(),
             };
             Some(health.connections.introduce(who, pool.size()))
         }

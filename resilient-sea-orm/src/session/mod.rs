@@ -12,7 +12,7 @@ use std::{
 use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
-    health::{Closing, Lease},
+    health::{Closing, Lease, speaks_against_others},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
@@ -140,6 +140,14 @@ impl Session {
         }
     }
 
+    /// The same for what runs outside of transactions, where nobody else looks at faults.
+    pub(crate) fn failed(&mut self, error: &DbErr) {
+        use resilient_core::driver::Session as _;
+        if crate::extract::fault(error).is_some_and(|fault| speaks_against_others(&fault, false)) {
+            self.distrust();
+        }
+    }
+
     pub(crate) async fn send(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         let sent = Instant::now();
         let result = self.pass(request).await;
@@ -237,7 +245,8 @@ impl Session {
         macro_rules! rows {
             ($conn:expr, $kind:ident) => {{
                 use sqlx::Executor;
-                let rows = $conn.fetch_all(sqlx_query!(statement)).await;
+                let named = crate::named::Remembers::remembers(&**$conn);
+                let rows = $conn.fetch_all(sqlx_query!(statement, named)).await;
                 let rows = rows.map_err(query_err)?.into_iter();
                 Ok(rows.map(sea_schema::sqlx_types::SqlxRow::$kind).collect())
             }};
@@ -269,7 +278,7 @@ pub(crate) async fn through(
 /// The statement as sqlx runs it; the same for each engine but for its types.
 #[cfg(feature = "sqlx-dep")]
 macro_rules! sqlx_query {
-    ($statement:expr) => {{
+    ($statement:expr, $named:expr) => {{
         let values = $statement
             .values
             .clone()
@@ -278,6 +287,7 @@ macro_rules! sqlx_query {
             sqlx::AssertSqlSafe($statement.sql.as_str()),
             sea_query_sqlx::SqlxValues(values),
         )
+        .persistent($named)
     }};
 }
 
@@ -285,9 +295,10 @@ macro_rules! sqlx_query {
 macro_rules! sqlx_send {
     ($conn:expr, $request:expr) => {{
         use sqlx::Executor;
+        let named = crate::named::Remembers::remembers(&**$conn);
         match $request {
             Request::Execute(s) => $conn
-                .execute(sqlx_query!(s))
+                .execute(sqlx_query!(s, named))
                 .await
                 .map(|done| Reply::Done(done.into()))
                 .map_err(exec_err),
@@ -297,12 +308,12 @@ macro_rules! sqlx_send {
                 .map(|done| Reply::Done(done.into()))
                 .map_err(exec_err),
             Request::One(s) => $conn
-                .fetch_optional(sqlx_query!(s))
+                .fetch_optional(sqlx_query!(s, named))
                 .await
                 .map(|row| Reply::One(row.map(Into::into)))
                 .map_err(query_err),
             Request::All(s) => $conn
-                .fetch_all(sqlx_query!(s))
+                .fetch_all(sqlx_query!(s, named))
                 .await
                 .map(|rows| Reply::All(rows.into_iter().map(Into::into).collect()))
                 .map_err(query_err),
@@ -351,6 +362,15 @@ impl resilient_core::driver::Session for Session {
 
     fn server_pid(&self) -> Option<u64> {
         self.lease.as_ref()?.server_pid()
+    }
+
+    fn distrust(&mut self) {
+        // A file does not fail over.
+        if self.backend() != DbBackend::Sqlite
+            && let Some(lease) = &self.lease
+        {
+            lease.distrust();
+        }
     }
 
     fn dispose(mut self, how: Disposal) {

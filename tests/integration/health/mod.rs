@@ -1,6 +1,7 @@
 //! Checks, connections and pools, seen from outside.
 
 mod checks;
+mod distrust;
 mod down;
 mod integrity;
 mod leaks;

@@ -1,8 +1,8 @@
 //! What the handle of a proxy and its connections share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -37,7 +37,8 @@ pub(super) struct State {
 pub(super) struct Hub {
     pub(super) engine: Engine,
     pub(super) orders: watch::Sender<Orders>,
-    pub(super) open: watch::Sender<usize>,
+    /// The numbers of the connections that are open on the client's side.
+    pub(super) open: watch::Sender<BTreeSet<u64>>,
     /// Statements that reach the server after their client was cut.
     pub(super) late: watch::Sender<usize>,
     pub(super) tasks: Mutex<JoinSet<()>>,
@@ -93,14 +94,48 @@ impl State {
     }
 }
 
+/// Lists a connection for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Open {
+    hub: Arc<Hub>,
+    pub(super) number: u64,
+    /// It ends with this generation.
+    pub(super) generation: u64,
+}
+
+impl Open {
+    pub(super) fn new(hub: &Arc<Hub>) -> Self {
+        let mut state = hub.state();
+        state.connections += 1;
+        let number = state.connections;
+        hub.open.send_modify(|open| {
+            open.insert(number);
+        });
+        Self {
+            hub: Arc::clone(hub),
+            number,
+            generation: hub.orders.borrow().generation,
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.hub.open.send_modify(|open| {
+            open.remove(&number);
+        });
+    }
+}
+
 /// Counts something for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Counted(std::sync::Arc<Hub>, fn(&Hub) -> &watch::Sender<usize>);
+pub(super) struct Counted(Arc<Hub>, fn(&Hub) -> &watch::Sender<usize>);
 
 impl Counted {
-    pub(super) fn new(hub: &std::sync::Arc<Hub>, of: fn(&Hub) -> &watch::Sender<usize>) -> Self {
+    pub(super) fn new(hub: &Arc<Hub>, of: fn(&Hub) -> &watch::Sender<usize>) -> Self {
         of(hub).send_modify(|count| *count += 1);
-        Self(std::sync::Arc::clone(hub), of)
+        Self(Arc::clone(hub), of)
     }
 }
 

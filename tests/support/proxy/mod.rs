@@ -10,6 +10,7 @@ mod sql;
 mod talk;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::hub::{Counted, Hub};
+use self::hub::{Hub, Open};
 pub use self::log::{Boundary, Flight, Hit, Side};
 use self::log::{CutAt, Recording, Scope, Stage};
 pub use self::plan::{Ending, Fault, Plan};
@@ -221,7 +222,7 @@ impl Proxy {
 
     /// How many connections are open on the client's side.
     pub fn open_connections(&self) -> usize {
-        *self.hub.open.borrow()
+        self.hub.open.borrow().len()
     }
 
     /// Refuses connections, and resets those that are open. What is late stays on its way.
@@ -258,8 +259,14 @@ impl Proxy {
     /// # Errors
     /// If a connection does not end.
     pub async fn cut(&self) -> Result<(), Error> {
-        self.hub.orders.send_modify(|orders| orders.generation += 1);
-        gone(&self.hub.open, "the end of the proxy's connections").await
+        let newest = {
+            // Those that are opened from now on belong to the next generation, and stay.
+            let state = self.hub.state();
+            self.hub.orders.send_modify(|orders| orders.generation += 1);
+            state.connections
+        };
+        let none = |open: &BTreeSet<u64>| open.range(..=newest).next().is_none();
+        gone(&self.hub.open, none, "the end of the proxy's connections").await
     }
 
     /// Fails over: new connections go to this server, and open ones are reset.
@@ -271,7 +278,13 @@ impl Proxy {
         self.cut().await
     }
 
-    /// The same to a server of the harness.
+    /// New connections go to this server of the harness, and open ones stay where they are: as after
+    /// a change of an address, which nobody tells the sessions of.
+    pub fn lead_to(&self, server: &Server) {
+        self.hub.state().target = local(server.port());
+    }
+
+    /// Fails over to a server of the harness.
     ///
     /// # Errors
     /// If a connection does not end.
@@ -294,7 +307,12 @@ impl Proxy {
     /// # Errors
     /// If that takes longer than half a minute.
     pub async fn settled(&self) -> Result<(), Error> {
-        gone(&self.hub.late, "the answers to late statements").await
+        gone(
+            &self.hub.late,
+            |late| *late == 0,
+            "the answers to late statements",
+        )
+        .await
     }
 
     /// Waits for what is late, ends all connections, and says whether everything went as planned.
@@ -353,31 +371,31 @@ async fn accept(hub: Arc<Hub>, listener: TcpListener) {
             Ok((client, _)) => client,
             Err(error) => return hub.report(format!("takes no more connections: {error}")),
         };
-        let number = {
-            let mut state = hub.state();
-            state.connections += 1;
-            state.connections
-        };
-        let counted = Counted::new(&hub, |hub| &hub.open);
+        let open = Open::new(&hub);
         let shared = Arc::clone(&hub);
         let mut tasks = hub.tasks();
         // What has ended need not be kept.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            let serve = relay::serve(Arc::clone(&shared), number, client);
+            let number = open.number;
+            let serve = relay::serve(Arc::clone(&shared), number, open.generation, client);
             let served = AssertUnwindSafe(serve).catch_unwind().await;
             let served = served.unwrap_or_else(|_| Err("a panic".to_owned()));
             if let Err(error) = served {
                 shared.report(format!("connection {number}: {error}"));
             }
-            drop(counted);
+            drop(open);
         });
     }
 }
 
-async fn gone(count: &tokio::sync::watch::Sender<usize>, what: &str) -> Result<(), Error> {
-    let mut count = count.subscribe();
-    let none = count.wait_for(|count| *count == 0);
+async fn gone<T>(
+    what_is_there: &tokio::sync::watch::Sender<T>,
+    none: impl FnMut(&T) -> bool,
+    what: &str,
+) -> Result<(), Error> {
+    let mut what_is_there = what_is_there.subscribe();
+    let none = what_is_there.wait_for(none);
     match tokio::time::timeout(PATIENCE, none).await {
         Ok(_) => Ok(()),
         Err(_) => Err(Error::Timeout {

@@ -40,9 +40,13 @@ impl Lane {
 }
 
 /// Serves a client until it is over. An error is the proxy's own: it does not understand.
-pub(super) async fn serve(hub: Arc<Hub>, number: u64, client: TcpStream) -> Result<(), String> {
+pub(super) async fn serve(
+    hub: Arc<Hub>,
+    number: u64,
+    generation: u64,
+    client: TcpStream,
+) -> Result<(), String> {
     let mut orders = hub.orders.subscribe();
-    let generation = orders.borrow_and_update().generation;
     let closed = async {
         // The sender lives as long as the proxy, which this is part of.
         let _ = orders
