@@ -41,12 +41,18 @@ async fn open(builder: Builder, url: &str, pool: u32) -> Result<ResilientConnect
 async fn insert_markers(test: &TestDb, count: u32, age: Duration) -> TestResult {
     let made = SystemTime::now() - age;
     let ms = made.duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
+    let seconds = age.as_secs();
     let rows: Vec<_> = (0..count)
         .map(|n| {
             let token = format!("{ms:012x}{:016x}{:04x}", u64::from(n) << 20, 1);
             match test.engine() {
-                Engine::Postgres => format!("(decode('{token}','hex'),FALSE)"),
-                _ => format!("(X'{token}',FALSE)"),
+                Engine::Postgres => {
+                    format!("(decode('{token}','hex'),FALSE,now()-{seconds}*interval '1 second')")
+                }
+                Engine::Sqlite => {
+                    format!("(X'{token}',FALSE,datetime('now','-{seconds} seconds'))")
+                }
+                _ => format!("(X'{token}',FALSE,NOW()-INTERVAL {seconds} SECOND)"),
             }
         })
         .collect();
