@@ -265,11 +265,11 @@ async fn without_the_right_to_mark_the_error_says_so(engine: Engine) -> TestResu
         .transact(TransactOptions::new(), || transfer(&db, 1, 1, 2))
         .await;
     let error = result.expect_err("not allowed");
-    let text = error.to_string();
-    assert_eq!(error.outcome(), Outcome::RolledBack, "{text}");
+    let words = error.to_string();
+    assert_eq!(error.outcome(), Outcome::RolledBack, "{words}");
     assert!(
-        text.contains("resilient_commits") && text.contains("INSERT"),
-        "{text}"
+        words.contains("resilient_commits") && words.contains("INSERT"),
+        "{words}"
     );
     assert_eq!(test.rows("ledger").await?, 0);
     db.close().await?;

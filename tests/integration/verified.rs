@@ -6,9 +6,11 @@ use std::{
 };
 
 use resilient_sea_orm::{
-    CommitMode, CommitStatus, CommitToken, Result, policy::BudgetConfig, prelude::*,
+    CommitMode, CommitStatus, CommitToken, Result, commit::CreateMarkerTable, policy::BudgetConfig,
+    prelude::*,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, TransactionTrait};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use support::{Cut, CutProxy, Engine, TestDb, TestResult, engine_tests};
 
 use crate::bank::unique_name;
@@ -280,6 +282,33 @@ async fn old_markers_are_deleted_by_the_servers_clock(engine: Engine) -> TestRes
     Ok(())
 }
 
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(CreateMarkerTable::default())]
+    }
+}
+
+async fn the_migration_makes_the_table_and_takes_it_away(engine: Engine) -> TestResult {
+    let rig = Rig::new(engine).await?;
+    rig.test
+        .admin()
+        .execute_unprepared("DROP TABLE resilient_commits")
+        .await?;
+    Migrator::up(&rig.db, None).await?;
+    rig.enter(TransactOptions::new()).await.0?;
+    assert_eq!(rig.markers().await?, 1);
+    Migrator::down(&rig.db, None).await?;
+    let (result, _) = rig.enter(TransactOptions::new()).await;
+    assert_eq!(
+        result.expect_err("no table").kind(),
+        FaultKind::UndefinedObject
+    );
+    assert_eq!(rig.entries().await?, 1);
+    Ok(())
+}
+
 engine_tests! { on_mariadb: what_a_routine_committed_is_not_taken_for_undone }
 
 engine_tests! { on_postgres on_mariadb on_mysql:
@@ -294,4 +323,5 @@ engine_tests! {
     asking_settles_what_was_never_sent,
     the_table_may_have_any_name,
     old_markers_are_deleted_by_the_servers_clock,
+    the_migration_makes_the_table_and_takes_it_away,
 }

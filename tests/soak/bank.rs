@@ -112,7 +112,7 @@ async fn blows(
         match kind {
             0 => {
                 tokio::task::spawn_blocking(move || server.kill().and_then(|()| server.restart()))
-                    .await??
+                    .await??;
             }
             1 => tokio::task::spawn_blocking(move || server.restart()).await??,
             2 => drop(terminate(test).await?),
@@ -156,7 +156,9 @@ async fn each_session(test: &TestDb, postgres: &str, mariadb: &str) -> TestResul
             match admin.execute_unprepared(&format!("{mariadb} {id}")).await {
                 // It has gone by itself.
                 Err(error) if error.to_string().contains("1094") => {}
-                other => drop(other?),
+                other => {
+                    other?;
+                }
             }
         }
     }

@@ -20,6 +20,14 @@ use crate::{
 
 const CLIENTS: u64 = 16;
 
+/// A serialization failure, as the server would report one.
+fn serialization_failure(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres => "DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE='40001'; END $$",
+        _ => "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+    }
+}
+
 /// Works until so many calls have ended. Three attempts in ten are made to fail, and one call in
 /// ten is dropped at some point.
 pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
@@ -30,11 +38,7 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
     let control = Duration::from_secs(20);
     let db = connect(test.url(), pool, CommitMode::Verified, control, LONG).await?;
     db.ensure_marker_table().await?;
-    // A serialization failure, as the server would report one.
-    let forced = match engine {
-        Engine::Postgres => "DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE='40001'; END $$",
-        _ => "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
-    };
+    let forced = serialization_failure(engine);
     let tally = Arc::new(Tally::new());
     let fired: Arc<Mutex<HashMap<u64, u64>>> = Arc::default();
     let done = Arc::new(AtomicBool::new(false));
@@ -90,7 +94,7 @@ pub async fn run(engine: Engine, size: Size) -> TestResult<Report> {
         let fired = fired.lock().expect("no panic");
         fired.values().sum::<u64>().try_into().unwrap_or(usize::MAX)
     };
-    let settled = wait_until("a hook for each row", Duration::from_secs(60), async || {
+    let settled = wait_until("a hook for each row", Duration::from_mins(1), async || {
         Ok(test.rows("ledger").await? == count(&fired))
     })
     .await;

@@ -46,6 +46,17 @@ fn of_a_call(hit: &Hit) -> bool {
     !is_fence(&hit.sql)
 }
 
+/// How often each fault struck the COMMIT of a call.
+fn by_fault(hits: &[Hit]) -> BTreeMap<&'static str, u32> {
+    let mut all = BTreeMap::new();
+    for hit in hits.iter().filter(|hit| of_a_call(hit)) {
+        let faults = faults();
+        let found = faults.iter().find(|(_, fault)| *fault == hit.fault);
+        *all.entry(found.map_or("?", |f| f.0)).or_insert(0) += 1;
+    }
+    all
+}
+
 /// Loses so many replies to the COMMITs of calls. Fences are cut on top of that.
 pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Report> {
     let server = server(engine)?;
@@ -116,14 +127,7 @@ pub async fn run(engine: Engine, mode: CommitMode, size: Size) -> TestResult<Rep
     };
     let mut report = tally.compare(name, &test).await?;
     let struck = hits.iter().filter(|hit| of_a_call(hit)).count();
-    let mut by_fault = BTreeMap::new();
-    for hit in hits.iter().filter(|hit| of_a_call(hit)) {
-        let name = faults()
-            .iter()
-            .find(|(_, fault)| *fault == hit.fault)
-            .map_or("?", |f| f.0);
-        *by_fault.entry(name).or_insert(0) += 1;
-    }
+    let by_fault = by_fault(&hits);
     report.faults = format!(
         "{struck} lost {by_fault:?}, {} fences cut; {} found stored, {} not",
         hits.len() - struck,

@@ -83,7 +83,7 @@ impl Engine {
         }
     }
 
-    /// Where a part of a cluster is: a program or library of [`Self::cluster_parts`].
+    /// Where a part of a cluster is: a program or library of `Self::cluster_parts`.
     ///
     /// # Errors
     /// If it is not installed.
