@@ -5,7 +5,7 @@ use crate::step::{self, Failure, Steps};
 const PACKAGE: [&str; 3] = ["--package", "resilient-sea-orm", "--no-default-features"];
 
 /// Each engine alone, none at all, and what depends on engines by way of a feature.
-const SETS: [&str; 9] = [
+const SETS: [&str; 8] = [
     "",
     "mock",
     "runtime-tokio,sqlx-sqlite",
@@ -14,7 +14,6 @@ const SETS: [&str; 9] = [
     "macros,runtime-tokio,schema-sync",
     "macros,runtime-tokio,schema-sync,entity-registry,sqlx-sqlite",
     "runtime-tokio,sqlx-postgres,testing,migration",
-    "runtime-tokio,testing,migration",
 ];
 
 const DRIVERS: [&str; 3] = ["sqlx-sqlite", "sqlx-postgres", "sqlx-mysql"];
