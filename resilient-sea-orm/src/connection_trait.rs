@@ -16,9 +16,11 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 #[cfg(feature = "sqlx-dep")]
 use crate::health::participants;
 use crate::{
-    Error, ResilientConnection, ResilientTransaction, advice, constraints, extract, keywords,
+    Error, ResilientConnection, ResilientTransaction, advice, constraints, extract,
+    health::Own,
+    keywords,
     pool::Pool,
-    session::{Reply, Request, Session, limited},
+    session::{Reply, Request, Session, limited, silence},
     vitals::{self, Measured},
 };
 
@@ -64,8 +66,12 @@ async fn on_pool(
     let measured = Measured::start(pool);
     let mut lost = Lost::default();
     let result = async {
-        let mut session = limited(limit, outside(pool)).await?;
-        lost = Lost::on(&session);
+        // Dropped before the answer has come, it is given up.
+        let mut own = Own(Some(limited(limit, outside(pool)).await?));
+        let Some(session) = &mut own.0 else {
+            return Err(silence(limit));
+        };
+        lost = Lost::on(session);
         let mut silent = true;
         let answer = async {
             let answer = session.submit(request).await;
@@ -77,11 +83,10 @@ async fn on_pool(
             session.failed(error);
         }
         // Where the answer is still to come, nobody waits for it.
-        session.dispose(if silent {
-            Disposal::Discard
-        } else {
-            Disposal::Clean
-        });
+        if !silent && let Some(session) = own.0.take() {
+            let how = after(request.text(), session.backend());
+            session.dispose(how);
+        }
         result
     }
     .await;
@@ -118,6 +123,15 @@ impl Lost {
         {
             participants::seen(pool, error, sql, sent, server_pid);
         }
+    }
+}
+
+/// How a connection goes back after a statement outside of transactions: a script that begins a
+/// transaction may have left it open.
+pub(crate) fn after(sql: &str, backend: DbBackend) -> Disposal {
+    match keywords::refusal(sql, backend) {
+        Some(_) => Disposal::RollBack,
+        None => Disposal::Clean,
     }
 }
 

@@ -53,7 +53,12 @@ impl Error {
     /// The call it left, once that has ended in this error.
     fn ended(&self) -> Option<(&CallStatus, Outcome)> {
         let status = self.0.status.as_deref()?;
-        Some((status, status.outcome()?))
+        let outcome = status.outcome()?;
+        // Of a transaction of its own inside that call, which is not undone with it.
+        if self.kind() == FaultKind::CommitUnknown {
+            return Some((status, Outcome::Unknown));
+        }
+        Some((status, outcome))
     }
 
     /// The kind of failure.
@@ -219,7 +224,10 @@ impl From<Error> for DbErr {
     /// The [`DbErr`] underneath where that says it all; otherwise one that carries this error,
     /// so that converting it back loses nothing.
     fn from(error: Error) -> Self {
+        // What became of a COMMIT is not in the driver's error.
         let plain = *error.reason() == Reason::Database
+            && error.kind() != FaultKind::CommitUnknown
+            && error.commit_token().is_none()
             && error.0.failure.outcome() == alone(error.fault())
             && error.0.failure.attempts() == 1
             && error.0.failure.advice().is_none();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
-    health::{Lease, speaks_against_others},
+    health::Lease,
     scope::holder,
 };
-use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbBackend, DbErr};
+use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
 
 use crate::{
     Error, advice,
@@ -83,8 +83,7 @@ impl Pool {
         method: Option<&'static str>,
     ) -> Result<Session, DriverError> {
         let clock = self.health.connections.clock();
-        let begun = clock.now();
-        let waiting = self.health.connections.meter().wait(begun);
+        let waiting = self.health.connections.meter().wait(clock.now());
         match self.wire(method).await {
             Ok((wire, lease)) => {
                 waiting.got(clock.now());
@@ -92,11 +91,6 @@ impl Pool {
             }
             Err(error) => {
                 waiting.failed();
-                let server = self.connection.get_database_backend() != DbBackend::Sqlite;
-                if server && speaks_against_others(&error.fault, false) {
-                    // What was opened during the wait has found a server.
-                    self.health.connections.distrust(begun);
-                }
                 Err(error)
             }
         }

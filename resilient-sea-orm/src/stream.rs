@@ -111,7 +111,7 @@ async fn on_pool<'a>(
     permit: Option<Permit<'a>>,
 ) -> Result<ResilientStream<'a>, DbErr> {
     let measured = Measured::start(pool);
-    let mut session = match crate::connection_trait::outside(pool).await {
+    let session = match crate::connection_trait::outside(pool).await {
         Ok(session) => session,
         Err(error) => {
             measured.book(&statement.sql, extract::fault(&error).as_ref(), 0);
@@ -120,10 +120,18 @@ async fn on_pool<'a>(
         }
     };
     let lost = Lost::on(&session);
+    let mut lent = Lent {
+        session: Some(session),
+        how: Disposal::Discard,
+    };
     let rows = async_stream::stream! {
         let mut failed = None;
+        let Lent { session, how } = &mut lent;
+        let Some(session) = session else {
+            return;
+        };
         {
-            let mut rows = rows(&mut session, &statement);
+            let mut rows = rows(session, &statement);
             // Only its first row tells whether it was sent at all.
             let mut first = Some((measured, permit));
             loop {
@@ -134,7 +142,10 @@ async fn on_pool<'a>(
                     vitals::settle(pool, permit, error);
                 }
                 match row {
-                    Some(Ok(row)) => yield Ok(row),
+                    Some(Ok(row)) => {
+                        *how = Disposal::Clean;
+                        yield Ok(row);
+                    }
                     Some(Err(error)) => {
                         failed = Some(error);
                         break;
@@ -146,7 +157,8 @@ async fn on_pool<'a>(
         if let Some(error) = &failed {
             session.failed(error);
         }
-        session.dispose(Disposal::Clean);
+        *how = Disposal::Clean;
+        drop(lent);
         if let Some(error) = failed {
             lost.tell(pool, &error, &statement.sql);
             named_on_pool(pool, Request::All(&statement), &error).await;
@@ -154,6 +166,21 @@ async fn on_pool<'a>(
         }
     };
     Ok(ResilientStream(Box::pin(rows)))
+}
+
+/// A stream's connection on its way back. Before the first row has come, nobody knows what is to
+/// come; after that, dropping it only leaves rows unread, which the driver skips.
+struct Lent {
+    session: Option<Session>,
+    how: Disposal,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.dispose(self.how);
+        }
+    }
 }
 
 #[cfg(feature = "testing")]

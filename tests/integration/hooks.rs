@@ -69,6 +69,42 @@ async fn handles_and_savepoints_have_hooks(engine: Engine) -> TestResult {
     Ok(())
 }
 
+/// A hook that cannot be registered any more may own what belongs to its transaction.
+async fn a_hook_that_comes_too_late_is_dropped_without_harm(engine: Engine) -> TestResult {
+    let bank = Rig::new(1).bank(engine, 1).await;
+    let outer = bank.db.begin().await?;
+    let ended = outer.begin().await?;
+    let late = ended.begin().await?;
+    let owned = outer.begin().await?;
+    ended.rollback().await?;
+    let error = late.after_commit(move || async move { drop(owned) });
+    assert!(error.is_err());
+    drop(late);
+    outer.rollback().await?;
+    nothing_leaks(&bank, 1).await;
+    Ok(())
+}
+
+/// A script that begins a transaction on the pool leaves none behind.
+async fn a_script_outside_leaves_no_transaction_open(engine: Engine) -> TestResult {
+    let bank = Rig::new(1).bank(engine, 1).await;
+    let script = "BEGIN; UPDATE account SET balance = 0; SELECT no_such_column; COMMIT";
+    assert!(bank.db.execute_unprepared(script).await.is_err());
+    bank.db
+        .execute_unprepared("UPDATE account SET balance = balance + 1")
+        .await?;
+    assert_eq!(
+        bank.test
+            .admin()
+            .execute_unprepared("UPDATE account SET balance = balance + 1")
+            .await?
+            .rows_affected(),
+        1
+    );
+    assert_eq!(bank.total().await, 100_002);
+    Ok(())
+}
+
 async fn outside_of_a_transaction_there_is_nothing_to_wait_for(engine: Engine) -> TestResult {
     let bank = Rig::new(1).bank(engine, 1).await;
     let error = bank.db.after_commit(|| async {}).expect_err("no scope");
@@ -154,6 +190,8 @@ engine_tests! {
     a_hook_sees_what_is_stored_and_has_a_connection,
     handles_and_savepoints_have_hooks,
     outside_of_a_transaction_there_is_nothing_to_wait_for,
+    a_hook_that_comes_too_late_is_dropped_without_harm,
+    a_script_outside_leaves_no_transaction_open,
 }
 
 engine_tests! { on_postgres on_mariadb: hooks_fired_equal_commits }

@@ -282,6 +282,79 @@ async fn old_markers_are_deleted_by_the_servers_clock(engine: Engine) -> TestRes
     Ok(())
 }
 
+/// What became of a COMMIT survives the way through SeaORM's error.
+async fn an_unknown_commit_stays_unknown_as_a_db_err(engine: Engine) -> TestResult {
+    let rig = Rig::new(engine).await?;
+    let reported = TransactOptions::new().commit(CommitMode::Reported);
+    rig.cut(Cut::ReplyLost);
+    let result: std::result::Result<(), sea_orm::DbErr> = rig
+        .db
+        .transact(reported, || async {
+            rig.db
+                .execute_unprepared("INSERT INTO entry VALUES (1)")
+                .await?;
+            Ok(())
+        })
+        .await;
+    let error = Error::from(result.expect_err("nobody knows"));
+    assert_eq!(error.kind(), FaultKind::CommitUnknown);
+    assert!(!error.is_transient());
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    Ok(())
+}
+
+/// An inner transaction of its own is not undone with the call around it.
+async fn an_outer_call_does_not_call_an_unknown_commit_undone(engine: Engine) -> TestResult {
+    let rig = Rig::new(engine).await?;
+    let outer = ResilientConnection::connect("sqlite::memory:").await?;
+    let reported = TransactOptions::new().commit(CommitMode::Reported);
+    rig.cut(Cut::ReplyLost);
+    let result: Result<()> = outer
+        .transact(TransactOptions::new(), || async {
+            let (result, _) = rig.enter(reported).await;
+            result
+        })
+        .await;
+    let error = result.expect_err("nobody knows");
+    assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+    assert!(error.to_string().contains("unknown after"), "{error}");
+    assert_eq!(rig.entries().await?, 1);
+    Ok(())
+}
+
+/// A routine that commits, and a fault after it: not undone, and not repeated.
+async fn a_deadlock_after_a_routine_that_commits_is_unknown(engine: Engine) -> TestResult {
+    for swallowed in [true, false] {
+        let rig = Rig::new(engine).await?;
+        for sql in [
+            "ALTER TABLE entry MODIFY id INTEGER AUTO_INCREMENT",
+            "CREATE PROCEDURE store() BEGIN INSERT INTO entry VALUES (NULL); COMMIT; END",
+        ] {
+            rig.test.admin().execute_unprepared(sql).await?;
+        }
+        let deadlock = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213";
+        let runs = AtomicU32::new(0);
+        let result: Result<()> = rig
+            .db
+            .transact(TransactOptions::new(), || async {
+                runs.fetch_add(1, Ordering::SeqCst);
+                rig.db.execute_unprepared("CALL store()").await?;
+                let fault = rig.db.execute_unprepared(deadlock).await;
+                if swallowed {
+                    return Ok(());
+                }
+                fault?;
+                Ok(())
+            })
+            .await;
+        let error = result.expect_err("it is not ours any more");
+        assert_eq!(error.outcome(), Outcome::Unknown, "{swallowed}: {error}");
+        assert_eq!(runs.into_inner(), 1, "{swallowed}");
+        assert_eq!(rig.entries().await?, 1, "{swallowed}");
+    }
+    Ok(())
+}
+
 struct Migrator;
 
 impl MigratorTrait for Migrator {
@@ -309,12 +382,17 @@ async fn the_migration_makes_the_table_and_takes_it_away(engine: Engine) -> Test
     Ok(())
 }
 
-engine_tests! { on_mariadb: what_a_routine_committed_is_not_taken_for_undone }
+engine_tests! { on_mariadb:
+    what_a_routine_committed_is_not_taken_for_undone,
+    a_deadlock_after_a_routine_that_commits_is_unknown,
+}
 
 engine_tests! { on_postgres on_mariadb on_mysql:
     a_lost_reply_is_found_out,
     without_it_a_lost_reply_is_unknown,
     begin_is_verified_too,
+    an_unknown_commit_stays_unknown_as_a_db_err,
+    an_outer_call_does_not_call_an_unknown_commit_undone,
 }
 
 engine_tests! {

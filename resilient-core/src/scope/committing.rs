@@ -47,9 +47,13 @@ impl<D: Database> Transaction<D> {
             if ledger.undecided_below(ScopeId::ROOT) {
                 return Err(refusal::open_handle());
             }
-            if ledger.stage != Stage::Open {
-                ledger.stage = Stage::Ended;
-                return Ok(());
+            match ledger.stage {
+                Stage::Idle | Stage::Beginning => {
+                    ledger.stage = Stage::Ended;
+                    return Ok(());
+                }
+                Stage::Open => {}
+                Stage::Ended => return Err(refusal::ended()),
             }
             // COMMIT itself releases every savepoint.
             let mut due = ledger.take_due();
@@ -62,16 +66,17 @@ impl<D: Database> Transaction<D> {
         if !self.options.read_only {
             Frame::stored();
         }
-        let step = self.commit_step(&mut self.ledger());
+        let step = self.commit_step(&mut self.ledger())?;
         let result = turn.control(&[step]).await;
         {
+            // At once: who ends transactions from outside must not find this one open.
             let mut ledger = self.ledger();
             if ledger.commit == CommitStep::Sent {
                 ledger.commit = CommitStep::NotSent;
+                ledger.stage = Stage::Ended;
             }
         }
         let Err(error) = result else {
-            self.ledger().stage = Stage::Ended;
             self.metrics().committed.add(1);
             if step != Control::Commit {
                 self.metrics().verified.add(1);
@@ -92,15 +97,22 @@ impl<D: Database> Transaction<D> {
         Err(Failure::database(error))
     }
 
-    /// The COMMIT that suits the transaction, about to be sent.
-    fn commit_step(&self, ledger: &mut Ledger) -> Control {
+    /// The COMMIT that suits the transaction, about to be sent: from here on nobody ends it from
+    /// outside, who may have done so since it was last looked at.
+    fn commit_step(&self, ledger: &mut Ledger) -> Result<Control, Failure> {
+        if let Some(doom) = ledger.root_doom() {
+            return Err(swallowed(doom));
+        }
+        if ledger.stage != Stage::Open {
+            return Err(refusal::ended());
+        }
         ledger.commit = CommitStep::Sent;
-        match ledger.marker {
+        Ok(match ledger.marker {
             Some(Marker { token, wrote: true }) if !self.options.read_only => {
                 Control::CommitVerified(token)
             }
             _ => Control::Commit,
-        }
+        })
     }
 
     /// No answer to COMMIT has come.
@@ -112,10 +124,10 @@ impl<D: Database> Transaction<D> {
         deadline: Option<Instant>,
     ) -> Result<(), Failure> {
         // Its end may be what the fence will wait for.
-        self.ledger().stage = Stage::Ended;
         self.finish(turn.take_session(), Disposal::Discard);
         drop(turn);
-        if self.options.read_only && lost.fault.effect() != Effect::Transaction {
+        let blurred = self.ledger().blurred;
+        if self.options.read_only && !blurred && lost.fault.effect() != Effect::Transaction {
             // Nothing can be stored.
             self.metrics().rolled_back.add(1);
             return Err(Failure::not_committed(lost));

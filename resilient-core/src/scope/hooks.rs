@@ -123,15 +123,17 @@ impl<D: Database> Scope<D> {
             let hook = hook();
             Box::pin(async move { hook.await.into_result() })
         });
-        let registered =
-            self.transaction()
-                .ledger()
-                .hook(self.id(), |serial| Hook { kind, serial, run });
-        if registered {
-            Ok(())
-        } else {
-            Err(refusal::ended())
-        }
+        let hook = Hook {
+            kind,
+            serial: 0,
+            run,
+        };
+        let registered = self.transaction().ledger().hook(self.id(), hook);
+        // Not under the ledger's lock any more.
+        registered.map_err(|hook| {
+            drop(hook);
+            refusal::ended()
+        })
     }
 }
 
@@ -199,15 +201,16 @@ fn failed<D: Database>(db: &Arc<D>, kind: HookKind, reason: &str) {
 }
 
 impl Ledger {
-    /// Keeps a hook with its scope; `false` if that has ended.
-    fn hook(&mut self, scope: super::ScopeId, make: impl FnOnce(u64) -> Hook) -> bool {
-        let serial = self.next_hook;
+    /// Keeps a hook with its scope, or hands it back if that has ended: dropping it may run code
+    /// that comes back here.
+    fn hook(&mut self, scope: super::ScopeId, mut hook: Hook) -> Result<(), Hook> {
+        hook.serial = self.next_hook;
         let Some(hooks) = self.hooks_of(scope) else {
-            return false;
+            return Err(hook);
         };
-        hooks.push(make(serial));
+        hooks.push(hook);
         self.next_hook += 1;
-        true
+        Ok(())
     }
 }
 

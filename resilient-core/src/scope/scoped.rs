@@ -140,10 +140,15 @@ impl<D: Database> Scope<D> {
     /// The same for a call with a deadline, which bounds how long a lost answer is looked for.
     pub(crate) async fn commit_until(&self, deadline: Option<Instant>) -> Result<(), Failure> {
         if self.is_root() {
-            let result = self.transaction.commit(deadline).await;
-            if result.is_err() {
-                // The first error is what matters; the session is given up either way.
-                let _ = boxed(self.transaction.roll_back()).await;
+            let mut result = self.transaction.commit(deadline).await;
+            // The first error is what matters, and the session is given up either way, unless it
+            // turns out that the work may be stored.
+            if let Err(failure) = &result
+                && let Err(error) = boxed(self.transaction.roll_back()).await
+                && error.fault.kind() == FaultKind::CommitUnknown
+                && failure.outcome() != Outcome::Unknown
+            {
+                result = Err(Failure::commit_unknown(error));
             }
             let end = match &result {
                 Ok(()) => End::Committed,

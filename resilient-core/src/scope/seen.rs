@@ -88,10 +88,13 @@ impl<D: Database> Transaction<D> {
 
 impl<D: Database> End for Transaction<D> {
     fn end(&self, age: Duration, limit: Duration) {
-        self.doom(refusal::expired(self.method, age, limit));
-        // A COMMIT that is under way decides by itself.
-        if self.ledger().commit == CommitStep::Sent {
-            return;
+        {
+            let mut ledger = self.ledger();
+            // A COMMIT that is under way decides by itself.
+            if ledger.commit == CommitStep::Sent {
+                return;
+            }
+            ledger.doom_root(refusal::expired(self.method, age, limit));
         }
         // A statement under way ends first.
         if let Ok(mut session) = self.wire.try_lock() {

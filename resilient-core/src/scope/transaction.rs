@@ -235,20 +235,29 @@ impl<D: Database> Transaction<D> {
         // A stream that outlived the body holds the session; its end gives it up.
         if self.ledger().streaming {
             self.drop_root();
-            return Ok(());
+            return self.undone();
         }
         // Whoever holds the session in vain gives it up; after a commit that waited for it in
         // vain, that is settled.
         if self.ledger().stage == Stage::Ended {
-            return Ok(());
+            return self.undone();
         }
         let limit = self.db.context().limits().statement;
         let locked = tokio::time::timeout(limit, Arc::clone(&self.wire).lock_owned()).await;
         let Ok(session) = locked else {
             self.drop_root();
-            return Ok(());
+            return self.undone();
         };
         self.roll_back_with(session).await
+    }
+
+    /// Whether what is over now is undone for certain: not where a statement may have committed
+    /// it, and no checked rollback has told since.
+    fn undone(&self) -> Result<(), DriverError> {
+        if self.ledger().blurred {
+            return Err(Fault::new(FaultKind::CommitUnknown, Effect::Connection).into());
+        }
+        Ok(())
     }
 
     /// The same with the session in hand.
@@ -268,21 +277,17 @@ impl<D: Database> Transaction<D> {
             ledger.stage = Stage::Ended;
             match ledger.root_doom() {
                 Some(_) if ledger.commit == CommitStep::Refused => Control::Rollback,
-                Some(doom) if may_have_ended(doom.fault()) => Control::Rollback,
+                Some(doom) if !ledger.blurred && may_have_ended(doom.fault()) => Control::Rollback,
                 _ => Control::RollbackChecked,
             }
         };
         self.turns.notify_waiters();
         let Some(session) = session.take() else {
-            return Ok(());
+            return self.undone();
         };
         if how != Disposal::RollBack {
             self.finish(Some(session), how);
-            // Its end would have told whether it was still the transaction that had begun.
-            if how == Disposal::Discard && self.ledger().blurred {
-                return Err(Fault::new(FaultKind::CommitUnknown, Effect::Connection).into());
-            }
-            return Ok(());
+            return self.undone();
         }
         // From here a dropped future must not lose the session.
         let mut guard = Handback {
@@ -295,13 +300,20 @@ impl<D: Database> Transaction<D> {
             None => Ok(()),
         };
         match &result {
-            Ok(()) => guard.how = Disposal::Clean,
+            Ok(()) => {
+                guard.how = Disposal::Clean;
+                // It was checked, if there was need to.
+                self.ledger().blurred = false;
+            }
             Err(error) => {
                 self.fault(&error.fault, guard.session.as_mut());
                 self.ledger().untrusted = true;
             }
         }
         self.step(RecoveryStep::Root, result.is_ok());
+        if result.is_err() {
+            self.undone()?;
+        }
         result
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     ledger::{CommitStep, ScopeId, Stage},
-    refusal::ended,
+    refusal::{self, ended},
     transaction::Transaction,
 };
 use crate::{
@@ -82,13 +82,24 @@ impl<D: Database> Turn<D> {
                 transaction.ledger().doom_root(failure.clone());
                 return Err(failure);
             }
+            // Somebody may have ended it during the wait.
+            let ended = {
+                let mut ledger = transaction.ledger();
+                let ended = ledger.stage != Stage::Idle || ledger.root_doom().is_some();
+                if !ended {
+                    ledger.stage = Stage::Beginning;
+                }
+                ended
+            };
+            if ended {
+                transaction.finish(self.take_session(), Disposal::Clean);
+                let doom = transaction.ledger().root_doom().cloned();
+                return Err(doom.unwrap_or_else(refusal::ended));
+            }
             steps.insert(0, Control::Begin(transaction.options()));
         }
         if steps.is_empty() {
             return Ok(());
-        }
-        if begins {
-            transaction.ledger().stage = Stage::Beginning;
         }
         match self.control(&steps).await {
             Ok(()) => {
@@ -179,6 +190,8 @@ impl<D: Database> Turn<D> {
             let mut ledger = transaction.ledger();
             if refused {
                 ledger.commit = CommitStep::Refused;
+                // It was still ours when the server came to the COMMIT.
+                ledger.blurred = false;
             }
             ledger.untrusted |= !refused;
             ledger.doom_root(Failure::database(error.clone()));

@@ -6,14 +6,15 @@ use resilient_core::{
 };
 
 use crate::{
+    health::Own,
     pool::{Pool, driver_error},
-    session::Session,
 };
 
 /// See [`Database::fence`](resilient_core::driver::Database::fence).
 pub(crate) async fn fence(pool: &Pool, token: CommitToken) -> Result<CommitStatus, DriverError> {
     let backend = pool.connection.get_database_backend();
-    let mut held = Held(Some(pool.acquire().await?));
+    // Dropped in the middle of the fence's transaction, it is given up.
+    let mut held = Own(Some(pool.acquire().await?));
     let Some(session) = &mut held.0 else {
         return Err(silent());
     };
@@ -25,7 +26,9 @@ pub(crate) async fn fence(pool: &Pool, token: CommitToken) -> Result<CommitStatu
         session.failed(&error);
         driver_error(&error)
     })?;
-    held.give_back(Disposal::Clean);
+    if let Some(session) = held.0.take() {
+        session.dispose(Disposal::Clean);
+    }
     match fenced {
         Some(0) => Ok(CommitStatus::Committed),
         Some(_) => Ok(CommitStatus::NotCommitted),
@@ -37,21 +40,4 @@ pub(crate) async fn fence(pool: &Pool, token: CommitToken) -> Result<CommitStatu
 fn silent() -> DriverError {
     let fault = Fault::new(FaultKind::Other, Effect::Unknown);
     DriverError::from(fault).with_advice("the fence of a verified commit was not answered")
-}
-
-/// A session in the middle of a transaction: given up if that is cancelled or fails.
-struct Held(Option<Session>);
-
-impl Held {
-    fn give_back(&mut self, how: Disposal) {
-        if let Some(session) = self.0.take() {
-            session.dispose(how);
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.give_back(Disposal::Discard);
-    }
 }

@@ -54,7 +54,13 @@ impl MarkerTable {
                      ON n.oid=c.relnamespace WHERE c.oid=to_regclass('{name}')"
                 ))
             }
-            DbBackend::MySql => Some("SELECT DATABASE() AS home".to_owned()),
+            DbBackend::MySql => {
+                let table = self.table.replace('\\', "\\\\").replace('\'', "''");
+                Some(format!(
+                    "SELECT table_schema AS home FROM information_schema.tables \
+                     WHERE table_schema=DATABASE() AND table_name='{table}'"
+                ))
+            }
             _ => None,
         }
     }

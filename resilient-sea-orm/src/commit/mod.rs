@@ -109,6 +109,9 @@ impl ResilientConnection {
     /// committed by now never will. Waits for one that has not ended, and for a database that is
     /// away, for as long as [`Builder::verify_patience`] says.
     ///
+    /// Ask the database that it was meant for, with the same [`Builder::marker_table`]: a table
+    /// that never had its marker answers that it never will.
+    ///
     /// # Errors
     /// When nobody could tell in time, or the token is older than half of the markers'
     /// retention.
