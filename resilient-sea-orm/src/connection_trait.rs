@@ -84,7 +84,10 @@ async fn on_pool(
         }
         // Where the answer is still to come, nobody waits for it.
         if !silent && let Some(session) = own.0.take() {
-            let how = after(request.text(), session.backend());
+            let how = match &result {
+                Ok(_) => Disposal::Clean,
+                Err(_) => after_failed(request.text(), session.backend()),
+            };
             session.dispose(how);
         }
         result
@@ -126,9 +129,9 @@ impl Lost {
     }
 }
 
-/// How a connection goes back after a statement outside of transactions: a script that begins a
-/// transaction may have left it open.
-pub(crate) fn after(sql: &str, backend: DbBackend) -> Disposal {
+/// How a connection goes back after a statement outside of transactions that failed: a script that
+/// begins a transaction may have left it open.
+fn after_failed(sql: &str, backend: DbBackend) -> Disposal {
     match keywords::refusal(sql, backend) {
         Some(_) => Disposal::RollBack,
         None => Disposal::Clean,

@@ -47,6 +47,25 @@ pub(crate) fn sql(
     text
 }
 
+/// The same as a list, where each statement has to be a message of its own.
+///
+/// In a Galera cluster another node's write can take a transaction's locks away at any time. The
+/// server says so in answer to a message, but not between the statements of one: what follows in
+/// it would run outside of the transaction, and a COMMIT of nothing does well.
+pub(crate) fn separate(text: &str) -> Vec<&str> {
+    let mut quote = None;
+    text.split(move |c| {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if matches!(c, '\'' | '"' | '`') => quote = Some(c),
+            None => return c == ';',
+        }
+        false
+    })
+    .collect()
+}
+
 fn push(text: &mut String, args: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = text.write_fmt(args);
@@ -195,6 +214,18 @@ mod tests {
         assert_eq!(
             text(&[begin], DbBackend::Sqlite),
             "PRAGMA query_only=1;BEGIN DEFERRED"
+        );
+    }
+
+    #[test]
+    fn statements_are_told_apart_but_not_inside_of_names() {
+        assert_eq!(
+            separate("RELEASE SAVEPOINT a;INSERT INTO `x;``y` VALUES (X'00');COMMIT"),
+            [
+                "RELEASE SAVEPOINT a",
+                "INSERT INTO `x;``y` VALUES (X'00')",
+                "COMMIT"
+            ]
         );
     }
 

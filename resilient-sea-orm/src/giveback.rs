@@ -35,7 +35,7 @@ pub(crate) fn dispose<DB: Engine>(
                 let steps = [Control::Rollback];
                 let backend = DB::BACKEND;
                 let markers = MarkerTable::default();
-                sqlx_control::<DB>(&mut conn, &steps, backend, &markers, &mut restore).await
+                sqlx_control::<DB>(&mut conn, &steps, backend, &markers, &mut restore, false).await
             };
             match tokio::time::timeout(CLEAN_UP_LIMIT, rolled_back).await {
                 Ok(Ok(())) => {}

@@ -17,6 +17,8 @@ pub(crate) struct MarkerTable {
     /// Where the table was found, if its schema is not named: marks and fences must mean the
     /// same one, whatever transactions do to `search_path`, or with `USE`.
     home: OnceLock<String>,
+    /// Whether the server is a node of a Galera cluster.
+    pub(crate) in_cluster: OnceLock<bool>,
 }
 
 impl Default for MarkerTable {
@@ -32,11 +34,13 @@ impl MarkerTable {
                 schema: Some(schema.to_owned()),
                 table: table.to_owned(),
                 home: OnceLock::new(),
+                in_cluster: OnceLock::new(),
             },
             None => Self {
                 schema: None,
                 table: name.to_owned(),
                 home: OnceLock::new(),
+                in_cluster: OnceLock::new(),
             },
         }
     }

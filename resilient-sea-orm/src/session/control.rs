@@ -18,13 +18,26 @@ pub(crate) async fn sqlx_control<DB: sqlx::Database>(
     backend: DbBackend,
     markers: &MarkerTable,
     restore: &mut Restore,
+    apart: bool,
 ) -> Result<(), DriverError>
 where
     for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
 {
     use sqlx::Executor;
     let text = crate::control::sql(steps, backend, markers, restore);
-    let result = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await;
+    let result = if apart {
+        let mut result = Ok(DB::QueryResult::default());
+        for statement in crate::control::separate(&text) {
+            let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
+            result = conn.execute(statement).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        result
+    } else {
+        conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await
+    };
     result
         .map(drop)
         .map_err(|error| control_error(&Arc::new(error), steps, backend, markers))
@@ -132,6 +145,22 @@ impl Session {
         control_error(error, steps, self.backend(), &self.markers)
     }
 
+    /// Whether the server is a node of a Galera cluster, which is asked once.
+    async fn in_cluster(&mut self) -> Result<bool, DriverError> {
+        if self.backend() != DbBackend::MySql || matches!(self.wire, Wire::SeaOrm { .. }) {
+            return Ok(false);
+        }
+        if let Some(known) = self.markers.in_cluster.get() {
+            return Ok(*known);
+        }
+        let sql = "SHOW GLOBAL VARIABLES WHERE Variable_name='wsrep_on' AND Value='ON'";
+        let statement = Statement::from_string(DbBackend::MySql, sql);
+        let reply = self.pass(Request::All(&statement)).await;
+        let rows = reply.and_then(Reply::all);
+        let rows = rows.map_err(|error| crate::pool::driver_error(&error))?;
+        Ok(*self.markers.in_cluster.get_or_init(|| !rows.is_empty()))
+    }
+
     /// Finds out where the table of markers is. Where it cannot, the marker will say so.
     pub(crate) async fn find_markers(&mut self) {
         let backend = self.backend();
@@ -154,20 +183,38 @@ impl Session {
         if matches!(steps, [Control::CommitVerified(_)]) {
             self.find_markers().await;
         }
+        let ends = steps.iter().any(Control::is_commit);
+        let apart = ends && self.in_cluster().await?;
         let (restore, markers) = (&mut self.restore, &*self.markers);
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => {
-                sqlx_control::<sqlx::Postgres>(conn, steps, DbBackend::Postgres, markers, restore)
-                    .await
+                sqlx_control::<sqlx::Postgres>(
+                    conn,
+                    steps,
+                    DbBackend::Postgres,
+                    markers,
+                    restore,
+                    false,
+                )
+                .await
             }
             #[cfg(feature = "sqlx-mysql")]
             Wire::MySql(conn) => {
-                sqlx_control::<sqlx::MySql>(conn, steps, DbBackend::MySql, markers, restore).await
+                sqlx_control::<sqlx::MySql>(conn, steps, DbBackend::MySql, markers, restore, apart)
+                    .await
             }
             #[cfg(feature = "sqlx-sqlite")]
             Wire::Sqlite(conn) => {
-                sqlx_control::<sqlx::Sqlite>(conn, steps, DbBackend::Sqlite, markers, restore).await
+                sqlx_control::<sqlx::Sqlite>(
+                    conn,
+                    steps,
+                    DbBackend::Sqlite,
+                    markers,
+                    restore,
+                    false,
+                )
+                .await
             }
             Wire::SeaOrm { db, transaction } => {
                 sea_orm_control(db, transaction, steps, markers, restore)
