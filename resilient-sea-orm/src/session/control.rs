@@ -146,6 +146,7 @@ impl Session {
     }
 
     /// Whether the server is a node of a Galera cluster, which is asked once.
+    #[cfg(feature = "sqlx-mysql")]
     async fn in_cluster(&mut self) -> Result<bool, DriverError> {
         if self.backend() != DbBackend::MySql || matches!(self.wire, Wire::SeaOrm { .. }) {
             return Ok(false);
@@ -183,8 +184,8 @@ impl Session {
         if matches!(steps, [Control::CommitVerified(_)]) {
             self.find_markers().await;
         }
-        let ends = steps.iter().any(Control::is_commit);
-        let apart = ends && self.in_cluster().await?;
+        #[cfg(feature = "sqlx-mysql")]
+        let apart = steps.iter().any(Control::is_commit) && self.in_cluster().await?;
         let (restore, markers) = (&mut self.restore, &*self.markers);
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
