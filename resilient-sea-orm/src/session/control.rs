@@ -185,7 +185,16 @@ impl Session {
             self.find_markers().await;
         }
         #[cfg(feature = "sqlx-mysql")]
-        let apart = steps.iter().any(Control::is_commit) && self.in_cluster().await?;
+        let apart = {
+            let begins = matches!(steps, [Control::Begin(_), ..]);
+            // Before the transaction, so that its COMMIT is not in doubt for the sake of this.
+            let cluster = if begins {
+                self.in_cluster().await?
+            } else {
+                self.markers.in_cluster.get() == Some(&true)
+            };
+            cluster && steps.iter().any(Control::is_commit)
+        };
         let (restore, markers) = (&mut self.restore, &*self.markers);
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
