@@ -7,6 +7,7 @@ use resilient_core::{
     Failure,
     scope::{HookKind, Place, Scope, current},
 };
+use sea_orm::DbErr;
 
 use crate::{Error, ResilientConnection, ResilientTransaction, Result, pool::Pool};
 
@@ -19,7 +20,8 @@ impl ResilientConnection {
     /// waits for its hooks; they run outside of the transaction, after its connection was given
     /// back, and to their end also if the call is dropped. What a hook answers does not change
     /// the call's result: an error or panic is logged and counted
-    /// (`hooks_failed` of the connection's metrics).
+    /// (`hooks_failed` of the connection's metrics); an error of a type of your own in its own
+    /// words, which therefore should not quote what is not for logs.
     ///
     /// Where the answer to COMMIT is lost and nobody can tell what became of it, no hook runs. If
     /// what has to be done must survive a crash of the process as well, write it down in the
@@ -116,5 +118,18 @@ where
     F: Future<Output = R> + Send + 'static,
     R: HookResult + 'static,
 {
+    let hook = move || {
+        let hook = hook();
+        async move { hook.await.into_result().map_err(without_data) }
+    };
     scope.hook(kind, hook).map_err(Error::from)
+}
+
+/// What a hook failed of, in words that may be logged: SeaORM's quote the server, and with it
+/// users' data.
+fn without_data(error: HookError) -> HookError {
+    match error.downcast::<DbErr>() {
+        Ok(error) => Box::new(Error::from(*error)),
+        Err(other) => other,
+    }
 }

@@ -271,8 +271,55 @@ async fn a_rollback_to_a_savepoint_that_fails_is_attached_and_ends_the_call(
     Ok(())
 }
 
+/// A hook that breaks the same constraint, on a thread whose log is listened to.
+fn hook_that_fails(url: &str, log: &Log) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let subscriber = tracing_subscriber::registry().with(log.clone());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    runtime.block_on(async {
+        let mut options = sea_orm::ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        let db = ResilientConnection::connect(options).await?;
+        let hook = db.clone();
+        db.transact(TransactOptions::new(), || {
+            let (db, hook) = (&db, hook.clone());
+            async move {
+                db.after_commit(move || async move {
+                    let sql = format!("INSERT INTO entry VALUES (99, '{SECRET}')");
+                    hook.execute_unprepared(&sql).await.map(drop)
+                })
+            }
+        })
+        .await
+    })
+}
+
+async fn what_a_hook_fails_of_is_logged_without_data(engine: Engine) -> TestResult {
+    let bank = Rig::new(1).bank(engine, 2).await;
+    enter(&bank.db, 1, SECRET).await?;
+    let url = bank.test.url().to_owned();
+    let log = tokio::task::spawn_blocking(move || {
+        // The first time, for the reason above.
+        hook_that_fails(&url, &Log::default())?;
+        let log = Log::default();
+        hook_that_fails(&url, &log)?;
+        Ok::<_, Error>(log.text())
+    })
+    .await??;
+    assert!(
+        log.contains("after_commit") && log.contains("unique"),
+        "{log}"
+    );
+    keeps_quiet("the log", &log);
+    Ok(())
+}
+
 engine_tests! {
     no_message_and_no_log_line_holds_user_data_and_the_source_does,
+    what_a_hook_fails_of_is_logged_without_data,
 }
 engine_tests! { on_postgres on_mariadb:
     a_rollback_that_fails_is_attached_to_the_cause,
