@@ -5,5 +5,6 @@ mod attempts;
 mod cancellation;
 mod fake;
 mod hooks;
+mod outside;
 mod steps;
 mod verified;
