@@ -180,6 +180,11 @@ async fn transfer(db: &ResilientConnection, call: i64, random: &mut fastrand::Rn
     .await
 }
 
+/// One transfer between two customers.
+pub async fn transfer_once(db: &ResilientConnection, call: i64) -> Result<()> {
+    transfer(db, call, &mut fastrand::Rng::with_seed(1)).await
+}
+
 /// A statement with its numbers.
 pub fn statement<const N: usize>(
     db: &impl ConnectionTrait,

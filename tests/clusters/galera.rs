@@ -98,6 +98,34 @@ fn conflicts(db: &ResilientConnection) -> u64 {
     all.connection(db.name()).rolled_back
 }
 
+/// Between the statements of one message nobody is told that another node has taken the locks
+/// away: what follows would be stored, or do well, without the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_statement_at_the_end_is_a_message_of_its_own_on_mariadb() -> TestResult {
+    let site = Site::new().await?;
+    let (proxy, db) = site.proxy(0).await?;
+    proxy.record_transaction();
+    bank::transfer_once(&db, 1).await?;
+    let flights = proxy.flights();
+    let sent: Vec<&str> = flights
+        .iter()
+        .flat_map(|flight| flight.statements.iter().map(String::as_str))
+        .collect();
+    let end = &sent[sent.len() - 3..];
+    assert_eq!(
+        (end[0], end[2]),
+        ("RELEASE SAVEPOINT resilient_0", "COMMIT")
+    );
+    assert!(
+        end[1].starts_with("INSERT INTO") && !end[1].contains(';'),
+        "{}",
+        end[1]
+    );
+    db.close().await?;
+    proxy.finish().await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn increments_on_two_nodes_are_exact_on_mariadb() -> TestResult {
     const CALLS: i64 = 25;

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use resilient_sea_orm::{Result, prelude::*};
-use sea_orm::{Statement, StreamTrait};
-use support::{Engine, Server, TestResult, engine_tests};
+use sea_orm::{ConnectionTrait, Statement, StreamTrait};
+use support::{Ending, Engine, Fault, Plan, Proxy, Server, TestDb, TestResult, engine_tests};
 
 use crate::{
     bank::{Bank, add},
@@ -174,7 +174,41 @@ async fn the_deadline_ends_a_call_that_waits_for_silence(engine: Engine) -> Test
     Ok(())
 }
 
+/// The pool would ask the connection whether it answers, and wait for that.
+async fn a_statement_outside_that_is_dropped_in_silence_costs_no_slot(
+    engine: Engine,
+) -> TestResult {
+    for streams in [false, true] {
+        let test = TestDb::new(engine).await?;
+        let proxy = Proxy::before(&test).await?;
+        let mut rig = Rig::new(1);
+        rig.acquire = Duration::from_secs(4);
+        rig.url = Some(proxy.url().to_owned());
+        let bank = rig.on(test, 1).await;
+        let db = &bank.db;
+        let sql = "SELECT 77";
+        let silent = Plan::new(Fault::NotApplied(Ending::Silence));
+        proxy.add(silent.matching(move |text| text == sql));
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let dropped = async {
+            if streams {
+                db.stream_raw(statement).await?.next().await;
+            } else {
+                db.query_all_raw(statement).await?;
+            }
+            Ok::<_, sea_orm::DbErr>(())
+        };
+        let limit = tokio::time::timeout(LIMIT, dropped).await;
+        assert!(limit.is_err(), "silent");
+        db.execute_unprepared("SELECT 1").await?;
+        db.clone().close().await?;
+        proxy.finish().await?;
+    }
+    Ok(())
+}
+
 engine_tests! { on_postgres on_mariadb:
+    a_statement_outside_that_is_dropped_in_silence_costs_no_slot,
     a_statement_without_an_answer_ends_as_a_lost_connection,
     a_commit_without_an_answer_is_an_unknown_outcome,
     a_rollback_without_an_answer_does_not_hide_why_it_was_needed,

@@ -3,13 +3,14 @@
 use std::{
     collections::HashSet,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use resilient_sea_orm::{Closing, Error, FaultKind, ResilientConnection, Result, TransactOptions};
 use sea_orm::ConnectionTrait;
-use support::{Engine, Server, TestDb, TestResult, engine_tests};
+use support::{Ending, Engine, Proxy, Server, TestDb, TestResult, engine_tests};
 
-use super::{fill, open, settings};
+use super::{fill, hold, open, release, settings};
 use crate::rig::PATIENCE;
 
 const POOL: u32 = 20;
@@ -76,6 +77,35 @@ async fn after_one_disconnect_no_older_connection_is_used(engine: Engine) -> Tes
         "{:?}",
         db.pool_status()
     );
+    Ok(())
+}
+
+/// New ones cannot be opened, and those that are open work: that is no failure of theirs.
+async fn a_connection_that_cannot_be_opened_speaks_against_none(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    let proxy = Proxy::before(&test).await?;
+    let mut options = sea_orm::ConnectOptions::new(proxy.url());
+    options
+        .max_connections(3)
+        .acquire_timeout(Duration::from_secs(1))
+        .sqlx_logging(false);
+    let db = ResilientConnection::builder(options)
+        .name(crate::bank::unique_name())
+        .health(settings())
+        .connect()
+        .await?;
+    fill(&db, 2).await;
+    let before = ids(&db);
+    let held = hold(&db, 2).await;
+    proxy.cut_handshakes(Some(Ending::Reset));
+    let refused = db.execute_unprepared("SELECT 1").await;
+    assert!(refused.is_err(), "there is no third one");
+    release(held).await;
+    for _ in 0..4 {
+        db.execute_unprepared("SELECT 1").await?;
+    }
+    assert_eq!((ids(&db), distrusted(&db)), (before, 0));
+    db.close().await?;
     Ok(())
 }
 
@@ -194,6 +224,7 @@ async fn a_pool_that_does_not_ask_gets_rid_of_them_too(engine: Engine) -> TestRe
 }
 
 engine_tests! { on_postgres on_mariadb:
+    a_connection_that_cannot_be_opened_speaks_against_none,
     after_one_disconnect_no_older_connection_is_used,
     a_pool_of_dead_connections_is_survived_with_the_default_retries,
     a_pool_that_does_not_ask_gets_rid_of_them_too,

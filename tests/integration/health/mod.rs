@@ -11,13 +11,15 @@ mod open;
 mod pool;
 mod write;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use resilient_sea_orm::{
     Builder, CheckOptions, HealthSettings, ResilientConnection, ResilientTransaction,
+    TransactOptions,
 };
 use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, TransactionTrait};
 use support::TestDb;
+use tokio::sync::Notify;
 
 use crate::{bank::unique_name, rig::PATIENCE};
 
@@ -77,6 +79,23 @@ pub async fn release(held: Vec<ResilientTransaction>) {
     for slot in held {
         slot.rollback().await.expect("rolls back");
     }
+}
+
+/// A method that keeps its connection until it is told to end.
+pub fn keeps(
+    db: &ResilientConnection,
+    until: &Arc<Notify>,
+) -> tokio::task::JoinHandle<resilient_sea_orm::Result<()>> {
+    let (db, until) = (db.clone(), Arc::clone(until));
+    tokio::spawn(async move {
+        let options = TransactOptions::new().name("Reports::export").read_only();
+        db.transact(options, || async {
+            db.execute_unprepared("SELECT 1").await?;
+            until.notified().await;
+            Ok(())
+        })
+        .await
+    })
 }
 
 /// Opens so many connections and leaves them idle, but for those that are too old by then.

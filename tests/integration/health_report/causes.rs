@@ -19,7 +19,7 @@ use tokio::sync::{Barrier, Notify};
 use super::{advice, page};
 use crate::{
     bank::{Bank, add},
-    health::{fill as open_connections, open, settings},
+    health::{fill as open_connections, keeps, open, settings},
     rig::PATIENCE,
     table_health::{declare, fill},
     verify::Schema,
@@ -59,20 +59,6 @@ async fn deleted_rows_and_a_missing_index_are_found_and_gone_once_mended(
     let left: Vec<_> = report.recommendations.iter().filter(about).collect();
     assert!(left.is_empty(), "{left:?}");
     Ok(())
-}
-
-/// A method that keeps its connection until it is told to end.
-fn keeps(db: &ResilientConnection, until: &Arc<Notify>) -> tokio::task::JoinHandle<Result<()>> {
-    let (db, until) = (db.clone(), Arc::clone(until));
-    tokio::spawn(async move {
-        let options = TransactOptions::new().name("Reports::export").read_only();
-        db.transact(options, || async {
-            db.execute_unprepared("SELECT 1").await?;
-            until.notified().await;
-            Ok(())
-        })
-        .await
-    })
 }
 
 async fn a_leak_is_named_and_so_is_the_pool_that_it_exhausts(engine: Engine) -> TestResult {

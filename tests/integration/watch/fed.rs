@@ -21,23 +21,9 @@ use tokio::sync::Notify;
 use super::{Told, looks, often, open};
 use crate::{
     bank::{Bank, add},
-    health::settings,
+    health::{keeps, settings},
     rig::PATIENCE,
 };
-
-/// A method that keeps its connection until it is told to end.
-fn keeps(db: &ResilientConnection, until: &Arc<Notify>) -> tokio::task::JoinHandle<Result<()>> {
-    let (db, until) = (db.clone(), Arc::clone(until));
-    tokio::spawn(async move {
-        let options = TransactOptions::new().name("Reports::export").read_only();
-        db.transact(options, || async {
-            db.execute_unprepared("SELECT 1").await?;
-            until.notified().await;
-            Ok(())
-        })
-        .await
-    })
-}
 
 async fn a_leak_raises_an_alert_before_the_pool_is_exhausted(engine: Engine) -> TestResult {
     let test = TestDb::new(engine).await?;
