@@ -19,7 +19,7 @@ use std::{
 use serde::Serialize;
 use strum::{Display, EnumString};
 
-use crate::health::unix_ms;
+use crate::time::unix_ms;
 
 pub use resolve::resolve;
 pub(crate) use resolve::until;

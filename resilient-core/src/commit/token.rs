@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use crate::health::unix_ms;
+use crate::time::unix_ms;
 
 /// The name of one attempt to commit: made once per call, outside of its attempts, and numbered
 /// by them.

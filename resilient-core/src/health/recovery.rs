@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
-use super::unix_ms;
+use crate::time::unix_ms;
 
 /// A way back to a known state. Where one fails, the next is tried.
 #[derive(

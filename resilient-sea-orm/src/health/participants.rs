@@ -13,10 +13,10 @@ use resilient_core::{
         performance::{Dialect, normalise},
     },
     scope::CallStatus,
+    time::unix_ms,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::transactions::deadlock_clock;
 use crate::pool::Pool;
 
 /// How long the server may take to say more; nobody waits for it.
@@ -71,7 +71,7 @@ pub(crate) fn seen(
         // The other one held its lock before ours was waited for.
         let sessions = pool.context().sessions();
         deadlock.name_methods(|pid| sessions.method_of(pid, sent).map(str::to_owned));
-        deadlock.at_unix_ms = deadlock_clock();
+        deadlock.at_unix_ms = unix_ms();
         let context = pool.context();
         context.vitals().events().send(HealthEvent::DeadlockSeen {
             database: context.name().to_owned(),

@@ -6,6 +6,7 @@ use resilient_core::{
         sessions::{Overdue, SessionInfo},
     },
     scope::{Place, current},
+    time::unix_ms,
 };
 
 use crate::ResilientConnection;
@@ -51,14 +52,6 @@ impl ResilientConnection {
     /// method that lost is all that is known. Methods are those of this process.
     pub fn deadlocks(&self) -> DeadlockReport {
         let context = &self.pool.context;
-        context.deadlocks().report(deadlock_clock())
+        context.deadlocks().report(unix_ms())
     }
-}
-
-/// Milliseconds since the Unix epoch.
-pub(super) fn deadlock_clock() -> u64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,8 +15,8 @@ use super::{
     Alert, AlertCallback, AlertConfig, AlertKind, AlertRule, Change, Severity, deliver::Deliveries,
 };
 use crate::{
-    health::{Events, unix_ms},
-    time::Clock,
+    health::Events,
+    time::{Clock, unix_ms},
 };
 
 /// How many alerts can stand at once; what comes after these is raised for one shared subject,

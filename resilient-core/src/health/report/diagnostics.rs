@@ -4,7 +4,7 @@ use serde::Serialize;
 use strum::{Display, IntoStaticStr};
 
 use super::{HealthReport, Recommendation, Shown, recommend};
-use crate::{constraint::ConstraintReport, health::unix_ms};
+use crate::{constraint::ConstraintReport, time::unix_ms};
 
 /// What one part of the diagnostics came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, IntoStaticStr, Serialize)]

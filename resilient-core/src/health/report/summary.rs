@@ -4,12 +4,14 @@ use serde::Serialize;
 use strum::{Display, IntoStaticStr};
 
 use super::recommend::Area;
-use crate::health::{
-    alerts::{AlertKind, AlertReport, Severity as AlertSeverity},
-    breaker::{BreakerReport, BreakerState},
-    check::{CheckReport, CheckStatus},
-    pool::PoolReport,
-    unix_ms,
+use crate::{
+    health::{
+        alerts::{AlertKind, AlertReport, Severity as AlertSeverity},
+        breaker::{BreakerReport, BreakerState},
+        check::{CheckReport, CheckStatus},
+        pool::PoolReport,
+    },
+    time::unix_ms,
 };
 
 /// What everything comes to.

@@ -22,11 +22,10 @@ use crate::{
         performance::{Dialect, Performance, PerformanceConfig},
         recovery::RecoveryBook,
         tables::{RowCounts, TableThresholds},
-        unix_ms,
     },
     metrics::{ConnectionSnapshot, Snapshot},
     policy::RetryPolicy,
-    time::{Clock as _, FakeClock, ThreadRandom},
+    time::{Clock as _, FakeClock, ThreadRandom, unix_ms},
 };
 
 const SLOW: Duration = Duration::from_millis(100);
