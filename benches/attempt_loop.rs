@@ -23,7 +23,7 @@ fn main() {
 }
 
 #[derive(Debug)]
-struct Nothing(Context);
+struct Nothing(Arc<Context>);
 
 #[derive(Debug)]
 struct NoSession;
@@ -47,13 +47,13 @@ impl Database for Nothing {
         Ok(NoSession)
     }
 
-    fn context(&self) -> &Context {
+    fn context(&self) -> &Arc<Context> {
         &self.0
     }
 }
 
 impl Nothing {
-    async fn statement(&self) -> Result<u64, Failure> {
+    async fn statement(self: &Arc<Self>) -> Result<u64, Failure> {
         if let Place::Scope(scope) = current(self) {
             let mut turn = scope.turn(false).await?;
             black_box(turn.session()?);
@@ -76,10 +76,8 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn database() -> Arc<Nothing> {
-    Arc::new(Nothing(Context::new(
-        "bench",
-        IsolationLevel::ReadCommitted,
-    )))
+    let context = Context::new("bench", IsolationLevel::ReadCommitted);
+    Arc::new(Nothing(Arc::new(context)))
 }
 
 #[divan::bench]
@@ -109,7 +107,7 @@ fn resilient_without_statements(bencher: divan::Bencher<'_, '_>) {
     let (runtime, db) = (runtime(), database());
     let method = metrics::global().method("bench");
     bencher.bench_local(|| {
-        let call = Call::new(Arc::clone(&db), Arc::clone(&method), CallOptions::new());
+        let call = Call::new(&db, method, CallOptions::new());
         block_on(&runtime, run(call, || async { Ok::<_, Failure>(1_u64) }))
     });
 }
@@ -119,7 +117,7 @@ fn resilient_with_a_statement(bencher: divan::Bencher<'_, '_>) {
     let (runtime, db) = (runtime(), database());
     let method = metrics::global().method("bench");
     bencher.bench_local(|| {
-        let call = Call::new(Arc::clone(&db), Arc::clone(&method), CallOptions::new());
+        let call = Call::new(&db, method, CallOptions::new());
         block_on(&runtime, run(call, || db.statement()))
     });
 }

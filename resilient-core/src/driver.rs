@@ -1,6 +1,12 @@
 //! The small traits between the framework and a database driver.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use crate::{
     Failure, IsolationLevel,
@@ -175,12 +181,14 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
     fn tidy(self: &Arc<Self>) {}
 
     /// What calls on this database share.
-    fn context(&self) -> &Context;
+    fn context(&self) -> &Arc<Context>;
 }
 
 /// What all calls on one database share.
 #[derive(Debug)]
 pub struct Context {
+    /// The [`Database`] whose context it is, once calls have been made on it.
+    pub(crate) owner: OnceLock<Weak<dyn Any + Send + Sync>>,
     /// Distinguishes databases within the process.
     pub(crate) id: u64,
     /// The database's name in metrics and messages.
@@ -234,6 +242,7 @@ impl Context {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock);
         let (config, of) = (VitalsConfig::default(), Arc::clone(&metrics));
         Self {
+            owner: OnceLock::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             vitals: Vitals::new(&name, config, Arc::clone(&clock), of),
             metrics,
@@ -320,6 +329,18 @@ impl Context {
         self.clock = clock;
         let config = self.vitals.config().clone();
         self.with_vitals(config)
+    }
+
+    /// Notes whose context it is. The first one stays: others share its pool.
+    #[cold]
+    pub(crate) fn owned_by<D: Database>(&self, db: &Arc<D>) {
+        let owner: Weak<dyn Any + Send + Sync> = Arc::downgrade(db) as _;
+        let _ = self.owner.set(owner);
+    }
+
+    /// Whose context it is, if that is still there.
+    pub(crate) fn owner<D: Database>(&self) -> Option<Arc<D>> {
+        self.owner.get()?.upgrade()?.downcast().ok()
     }
 
     /// Sets what is measured, when alerts are raised, and the circuit breaker. What was seen so

@@ -166,6 +166,20 @@ impl CallOptions {
         self
     }
 
+    /// Whether nothing has to be looked after for a call with these options while its body runs,
+    /// unless its connection's policy says otherwise.
+    pub(crate) const fn is_plain(&self) -> bool {
+        let limited = match &self.policy {
+            Some(policy) => policy.has_limits(),
+            None => false,
+        };
+        !limited
+            && self.timeout.is_none()
+            && self.deadline.is_none()
+            // That is refused where there is no transaction around it.
+            && !matches!(self.propagation, Propagation::Mandatory)
+    }
+
     /// The policy that results, over the connection's `default`.
     pub(crate) fn resolve(&self, default: &RetryPolicy) -> RetryPolicy {
         let base = self.policy.as_ref().unwrap_or(default);

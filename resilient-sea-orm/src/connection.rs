@@ -73,7 +73,7 @@ impl ResilientConnection {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
                 connection,
-                context,
+                context: Arc::new(context),
                 health,
                 markers: Arc::new(markers),
                 watch: WatchSlot::default(),

@@ -26,7 +26,7 @@ use crate::{
 
 impl ResilientConnection {
     async fn send(&self, request: Request<'_>) -> Result<Reply, DbErr> {
-        match current(&*self.pool) {
+        match current(&self.pool) {
             Place::Scope(scope) => in_scope(&scope, request).await,
             Place::Outside => {
                 let permit = vitals::admit(&self.pool).map_err(Error::from)?;

@@ -71,7 +71,7 @@ impl ResilientConnection {
     }
 
     fn place(&self, what: &str) -> Result<Scope<Pool>> {
-        match current(&*self.pool) {
+        match current(&self.pool) {
             Place::Scope(scope) => Ok(scope),
             Place::Outside | Place::Detached(_) => Err(Failure::misuse(format!(
                 "{what} was called outside of a transaction of this database, so there is no \

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Pool {
     pub(crate) connection: DatabaseConnection,
-    pub(crate) context: Context,
+    pub(crate) context: Arc<Context>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
     pub(crate) markers: Arc<MarkerTable>,
@@ -71,7 +71,7 @@ impl Database for Pool {
         crate::commit::tidy(self);
     }
 
-    fn context(&self) -> &Context {
+    fn context(&self) -> &Arc<Context> {
         &self.context
     }
 }

@@ -37,7 +37,7 @@ fn built(backend: DbBackend, select: &SelectStatement) -> Statement {
 #[async_trait::async_trait]
 impl Connection for ResilientConnection {
     async fn query_all(&self, select: SelectStatement) -> Result<Vec<SqlxRow>, SqlxError> {
-        match current(&*self.pool) {
+        match current(&self.pool) {
             Place::Scope(scope) => {
                 in_scope(&scope, built(self.get_database_backend(), &select)).await
             }
@@ -48,7 +48,7 @@ impl Connection for ResilientConnection {
     }
 
     async fn query_all_raw(&self, sql: String) -> Result<Vec<SqlxRow>, SqlxError> {
-        match current(&*self.pool) {
+        match current(&self.pool) {
             Place::Scope(scope) => {
                 let statement = Statement::from_string(self.get_database_backend(), sql);
                 in_scope(&scope, statement).await

@@ -266,7 +266,7 @@ impl StreamTrait for ResilientConnection {
         stmt: Statement,
     ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
         Box::pin(async move {
-            match current(&*self.pool) {
+            match current(&self.pool) {
                 Place::Scope(scope) => in_scope(&scope, stmt).await,
                 Place::Outside => {
                     let permit = vitals::admit(&self.pool).map_err(Error::from)?;

@@ -136,6 +136,6 @@ impl ResilientConnection {
         E: From<Error>,
     {
         let method = metrics::global().method(options.method());
-        call::run(Call::new(self.pool(), method, options.call), body).await
+        call::run(Call::new(&self.pool, method, options.call), body).await
     }
 }

@@ -1,6 +1,6 @@
 //! Transactions that a handle owns: SeaORM's `begin()` and `transaction()`.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin};
 
 use resilient_core::{
     driver::{BeginOptions, Locking},
@@ -92,7 +92,7 @@ impl fmt::Debug for ResilientTransaction {
 impl ResilientConnection {
     fn open(&self, options: TransactionOptions) -> Result<ResilientTransaction, DbErr> {
         let isolation = options.isolation_level.map(core_isolation);
-        let scope = match current(&*self.pool) {
+        let scope = match current(&self.pool) {
             Place::Scope(scope) => scope.handle(isolation).map_err(Error::from)?,
             Place::Detached(_) | Place::Outside => Scope::root(
                 &self.pool,
@@ -264,11 +264,5 @@ impl TransactionSession for ResilientTransaction {
 
     async fn rollback(self) -> Result<(), DbErr> {
         Self::rollback(self).await
-    }
-}
-
-impl ResilientConnection {
-    pub(crate) fn pool(&self) -> Arc<Pool> {
-        Arc::clone(&self.pool)
     }
 }

@@ -14,12 +14,6 @@ pub async fn r#type(mut self) -> Result<u32> {
     );
     let mut __owned_self = ::resilient_sea_orm::__private::Owned::new(self);
     loop {
-        let __scope = match __call.begin().await {
-            ::core::result::Result::Ok(__scope) => __scope,
-            ::core::result::Result::Err(__error) => {
-                return ::core::result::Result::Err(::core::convert::From::from(__error));
-            }
-        };
         let __last = __call.is_last_attempt();
         let __attempt = {
             self = ::resilient_sea_orm::__private::Owned::replay(
@@ -38,10 +32,10 @@ pub async fn r#type(mut self) -> Result<u32> {
                 }
             }
         };
-        let __result: Result<u32> = __scope.run(__attempt).await;
-        match __call.settle(__scope, __result).await {
+        let __done = __call.run(__attempt).await;
+        match __done.settle().await {
             ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
-            ::resilient_sea_orm::__private::Step::Again => {}
+            ::resilient_sea_orm::__private::Step::Again(__next) => __call = __next.call(),
         }
     }
 }

@@ -25,14 +25,6 @@ impl Accounts {
         let mut __owned1 = ::resilient_sea_orm::__private::Owned::new(memo);
         let mut __owned2 = ::resilient_sea_orm::__private::Owned::new(__arg2);
         loop {
-            let __scope = match __call.begin().await {
-                ::core::result::Result::Ok(__scope) => __scope,
-                ::core::result::Result::Err(__error) => {
-                    return ::core::result::Result::Err(
-                        ::core::convert::From::from(__error),
-                    );
-                }
-            };
             let __last = __call.is_last_attempt();
             let __attempt = {
                 #[cfg(feature = "audit")]
@@ -78,10 +70,12 @@ impl Accounts {
                     }
                 }
             };
-            let __result: Result<u64> = __scope.run(__attempt).await;
-            match __call.settle(__scope, __result).await {
+            let __done = __call.run(__attempt).await;
+            match __done.settle().await {
                 ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
-                ::resilient_sea_orm::__private::Step::Again => {}
+                ::resilient_sea_orm::__private::Step::Again(__next) => {
+                    __call = __next.call();
+                }
             }
         }
     }

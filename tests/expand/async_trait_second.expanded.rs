@@ -13,14 +13,6 @@ impl<T> Store for &'_ Repo<T> {
         #[allow(clippy::shadow_reuse, clippy::shadow_same, clippy::shadow_unrelated)]
         let mut __owned0 = ::resilient_sea_orm::__private::Owned::new(text);
         loop {
-            let __scope = match __call.begin().await {
-                ::core::result::Result::Ok(__scope) => __scope,
-                ::core::result::Result::Err(__error) => {
-                    return ::core::result::Result::Err(
-                        ::core::convert::From::from(__error),
-                    );
-                }
-            };
             let __last = __call.is_last_attempt();
             let __attempt = {
                 #[allow(
@@ -41,10 +33,12 @@ impl<T> Store for &'_ Repo<T> {
                     { self.keep(text).await }
                 }
             };
-            let __result: Result<usize> = __scope.run(__attempt).await;
-            match __call.settle(__scope, __result).await {
+            let __done = __call.run(__attempt).await;
+            match __done.settle().await {
                 ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
-                ::resilient_sea_orm::__private::Step::Again => {}
+                ::resilient_sea_orm::__private::Step::Again(__next) => {
+                    __call = __next.call();
+                }
             }
         }
     }

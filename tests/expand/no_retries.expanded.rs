@@ -7,17 +7,11 @@ pub async fn import(
         "import",
         crate::runtime::__private::CallOptions::new().retries(0u32),
     );
-    let mut __call = crate::runtime::__private::call(
+    let __call = crate::runtime::__private::call(
         &__SITE,
         &(pool),
         ::core::option::Option::None,
     );
-    let __scope = match __call.begin().await {
-        ::core::result::Result::Ok(__scope) => __scope,
-        ::core::result::Result::Err(__error) => {
-            return ::core::result::Result::Err(::core::convert::From::from(__error));
-        }
-    };
     let __attempt = async move {
         if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
             Result<()>,
@@ -29,10 +23,10 @@ pub async fn import(
             Ok(())
         }
     };
-    let __result: Result<()> = __scope.run(__attempt).await;
-    match __call.settle(__scope, __result).await {
+    let __done = __call.run(__attempt).await;
+    match __done.settle().await {
         crate::runtime::__private::Step::Done(__result) => __result,
-        crate::runtime::__private::Step::Again => {
+        crate::runtime::__private::Step::Again(_) => {
             ::core::unreachable!("`retries = 0` has one attempt")
         }
     }

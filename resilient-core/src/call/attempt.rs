@@ -2,33 +2,29 @@
 
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
+    sync::Arc,
+    task::{self, Poll},
     time::{Duration, Instant},
 };
 
 use crate::{
     Effect, Fault, FaultKind, Outcome,
-    driver::Database,
+    driver::{Context, Database},
     failure::{DriverError, Failure, Reason},
     policy::Level,
-    scope::{Detached, Frame, InFrame, Scope, swallowed},
+    scope::{Detached, Frame, Scope, swallowed},
     time::Sleep,
 };
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
-pub struct Attempt<D: Database> {
-    db: Arc<D>,
+pub(super) struct Attempt<D: Database> {
+    context: Arc<Context>,
     frame: Arc<Frame>,
     work: Work<D>,
     limit: Option<(Duration, Reason)>,
     span: tracing::Span,
-    timed_out: AtomicBool,
+    alarm: Option<Sleep>,
+    timed_out: bool,
     started: Instant,
     settled: bool,
 }
@@ -37,6 +33,8 @@ pub(super) enum Work<D: Database> {
     Own(Scope<D>),
     Joined(Scope<D>),
     Detached(Arc<Detached>),
+    /// A transaction that nothing was asked of.
+    Unopened,
 }
 
 /// What a failed attempt left, as far as the decision needs it.
@@ -59,7 +57,7 @@ pub(super) fn timeout(reason: Reason) -> Failure {
 
 impl<D: Database> Attempt<D> {
     pub(super) fn new(
-        db: &Arc<D>,
+        context: &Arc<Context>,
         frame: Arc<Frame>,
         work: Work<D>,
         limit: Option<(Duration, Reason)>,
@@ -70,48 +68,55 @@ impl<D: Database> Attempt<D> {
             "attempt",
             method = frame.status.method(),
             attempt = number,
-            db.namespace = db.context().name(),
+            db.namespace = context.name(),
         );
         Self {
             span,
-            started: db.context().clock.now(),
-            db: Arc::clone(db),
+            started: context.clock.now(),
+            alarm: limit.as_ref().map(|(limit, _)| context.clock.alarm(*limit)),
+            context: Arc::clone(context),
             frame,
             work,
             limit,
-            timed_out: AtomicBool::new(false),
+            timed_out: false,
             settled: false,
         }
     }
 
-    /// Runs the body in the attempt's scope and within its time.
-    ///
-    /// The future resolves to the body's result, or to an error that says that the time was up.
-    pub fn run<T, E, F>(&self, body: F) -> Running<'_, D, F>
-    where
-        F: Future<Output = Result<T, E>>,
-        E: From<D::Error>,
-    {
-        let clock = &self.db.context().clock;
-        Running {
-            attempt: self,
-            body: Arc::clone(&self.frame).enter(body),
-            alarm: self.limit.as_ref().map(|(limit, _)| clock.alarm(*limit)),
+    pub(super) fn span(&self) -> &tracing::Span {
+        &self.span
+    }
+
+    /// The failure that says that the time was up, once it is. The body must still be there: so
+    /// this is the first cause, not its being dropped.
+    pub(super) fn poll_time(&mut self, waking: &mut task::Context<'_>) -> Poll<Failure> {
+        match &mut self.alarm {
+            Some(alarm) => alarm.as_mut().poll(waking).map(|()| self.time_is_up()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Whether the database has heard of it.
+    pub(super) fn touched(&self) -> bool {
+        match &self.work {
+            Work::Own(scope) | Work::Joined(scope) => scope.transaction().ledger().sent(scope.id()),
+            Work::Detached(_) => true,
+            Work::Unopened => false,
         }
     }
 
     /// Books that the time was up, and answers the failure that says so.
-    fn time_is_up(&self) -> Failure {
+    fn time_is_up(&mut self) -> Failure {
         let reason = self
             .limit
             .as_ref()
             .map_or(Reason::Deadline, |(_, reason)| reason.clone());
-        self.timed_out
-            .store(reason == Reason::AttemptTimeout, Ordering::Relaxed);
+        self.timed_out = reason == Reason::AttemptTimeout;
         let mut failure = timeout(reason);
         match &self.work {
             Work::Own(scope) | Work::Joined(scope) => scope.doom(failure.clone()),
             Work::Detached(detached) => detached.failed_of(failure.clone()),
+            Work::Unopened => {}
         }
         failure.inner.method = Some(self.frame.status.method());
         failure.inner.attempts = self.frame.status.attempts();
@@ -127,6 +132,7 @@ impl<D: Database> Attempt<D> {
                 Level::Joined
             }
             Work::Own(_) => Level::Savepoint,
+            Work::Unopened => Level::Root,
             Work::Joined(_) => Level::Joined,
             Work::Detached(detached) => Level::Detached {
                 repeatable: !detached.wrote(),
@@ -145,7 +151,7 @@ impl<D: Database> Attempt<D> {
                     .doom(scope.id())
                     .map_or(Ok(()), |doom| Err(swallowed(doom)))
             }
-            Work::Detached(_) => Ok(()),
+            Work::Detached(_) | Work::Unopened => Ok(()),
         };
         self.settled = true;
         result.map_err(|failure| (failure, level))
@@ -154,7 +160,7 @@ impl<D: Database> Attempt<D> {
     /// The body returned an error: undoes its work.
     pub(super) async fn undo(&mut self) -> Wreck {
         let level = self.level();
-        let timed_out = self.timed_out.load(Ordering::Relaxed);
+        let timed_out = self.timed_out;
         let (cause, outcome, rollback) = match &self.work {
             Work::Own(scope) => {
                 let (cause, sent) = {
@@ -203,6 +209,7 @@ impl<D: Database> Attempt<D> {
                 };
                 (detached.cause(), outcome, None)
             }
+            Work::Unopened => (None, Outcome::NotSent, None),
         };
         self.settled = true;
         let mut wreck = Wreck {
@@ -224,7 +231,7 @@ impl<D: Database> Attempt<D> {
         let (Some((limit, reason)), Some(cause)) = (&self.limit, &mut wreck.cause) else {
             return;
         };
-        let now = self.db.context().clock.now();
+        let now = self.context.clock.now();
         let elapsed = now.saturating_duration_since(self.started);
         let by_server =
             cause.kind() == FaultKind::StatementTimeout && *cause.reason() == Reason::Database;
@@ -232,51 +239,6 @@ impl<D: Database> Attempt<D> {
             wreck.timed_out |= *reason == Reason::AttemptTimeout;
             cause.inner.reason = reason.clone();
         }
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// A body in its scope; see [`Attempt::run`]. Written out, as an `async fn` would keep the
-    /// body several times over.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Running<'a, D: Database, F> {
-        attempt: &'a Attempt<D>,
-        #[pin]
-        body: InFrame<F>,
-        alarm: Option<Sleep>,
-    }
-}
-
-impl<D: Database, F> fmt::Debug for Running<'_, D, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").finish_non_exhaustive()
-    }
-}
-
-impl<D, T, E, F> Future for Running<'_, D, F>
-where
-    D: Database,
-    F: Future<Output = Result<T, E>>,
-    E: From<D::Error>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let _entered = this.attempt.span.enter();
-        if let Poll::Ready(result) = this.body.poll(cx) {
-            return Poll::Ready(result);
-        }
-        let Some(alarm) = this.alarm else {
-            return Poll::Pending;
-        };
-        alarm.as_mut().poll(cx).map(|()| {
-            // While the body is still there: so this is the first cause, not its being dropped.
-            let failure = this.attempt.time_is_up();
-            // Made in the frame, so that the error belongs to this call and learns how it ends.
-            let frame = Arc::clone(&this.attempt.frame);
-            frame.enter_now(|| Err(E::from(D::Error::from(failure))))
-        })
     }
 }
 
@@ -289,7 +251,7 @@ impl<D: Database> Drop for Attempt<D> {
             Work::Own(scope) => scope.abandon(),
             // Half of its writes may be there: nothing of the scope may be committed.
             Work::Joined(scope) => scope.doom(Failure::joined_call_failed(None)),
-            Work::Detached(_) => {}
+            Work::Detached(_) | Work::Unopened => {}
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How a call relates to the transaction that its caller is in.
 
+use std::sync::Arc;
+
 use crate::{
     CallOptions, Effect, FaultKind, Propagation,
     driver::Database,
@@ -9,7 +11,7 @@ use crate::{
 
 /// How the call relates to transactions, decided once.
 pub(super) enum Mode<D: Database> {
-    Root,
+    Root(Arc<D>),
     Nested(Scope<D>),
     Joined(Scope<D>),
     Detached,
@@ -19,8 +21,9 @@ pub(super) enum Mode<D: Database> {
 pub(super) fn mode<D: Database>(
     options: &CallOptions,
     outer: Option<&Frame>,
+    db: &Arc<D>,
 ) -> Result<Mode<D>, Failure> {
-    let scope = outer.and_then(Frame::scope::<D>);
+    let scope = outer.and_then(|frame| frame.open(db));
     let within = match (options.propagation, scope) {
         (Propagation::NotSupported, _) | (Propagation::Supports | Propagation::Never, None) => {
             return Ok(Mode::Detached);
@@ -37,7 +40,7 @@ pub(super) fn mode<D: Database>(
             ));
         }
         (Propagation::RequiresNew, _) | (Propagation::Nested | Propagation::Required, None) => {
-            return Ok(Mode::Root);
+            return Ok(Mode::Root(Arc::clone(db)));
         }
         (Propagation::Nested, Some(scope)) => Mode::Nested(scope.clone()),
         (Propagation::Required | Propagation::Mandatory | Propagation::Supports, Some(scope)) => {
@@ -48,6 +51,14 @@ pub(super) fn mode<D: Database>(
         scope.check_isolation(options.isolation)?;
     }
     Ok(within)
+}
+
+/// Whether a call with no transaction around it has none either.
+pub(super) fn is_detached(propagation: Propagation) -> bool {
+    matches!(
+        propagation,
+        Propagation::NotSupported | Propagation::Supports | Propagation::Never
+    )
 }
 
 fn propagation(text: &'static str) -> Failure {

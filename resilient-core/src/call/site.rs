@@ -1,12 +1,26 @@
 //! Where calls come from.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
-use super::Call;
+use tracing::Level;
+
+use super::{
+    Call,
+    mode::is_detached,
+    state::{begin_options, commit_token},
+};
 use crate::{
     CallOptions,
-    driver::Database,
+    driver::{Context, Database},
     metrics::{self, MethodMetrics},
+    policy::Allowance,
+    scope::{
+        CallStatus, Detached, Frame, FramePlace, Later,
+        task::{self, Slot},
+    },
 };
 
 /// A place in the source that makes resilient calls: its name, options and counters.
@@ -14,7 +28,16 @@ use crate::{
 pub struct Site {
     name: &'static str,
     options: CallOptions,
-    method: OnceLock<Arc<MethodMetrics>>,
+    /// Whether a call of it can do without more than its body, as long as that needs nothing.
+    plain: bool,
+    method: OnceLock<&'static MethodMetrics>,
+}
+
+/// How a call starts.
+enum Start {
+    /// When it does, if that is measured.
+    Plain(Option<Instant>),
+    Full,
 }
 
 impl Site {
@@ -23,24 +46,99 @@ impl Site {
         Self {
             name,
             options,
+            plain: options.is_plain(),
             method: OnceLock::new(),
         }
     }
 
+    pub(crate) fn options(&self) -> &CallOptions {
+        &self.options
+    }
+
+    /// The counters of the method.
+    pub(crate) fn metrics(&self) -> &'static MethodMetrics {
+        self.method
+            .get_or_init(|| metrics::global().method(self.name))
+    }
+
     /// Starts a call. `type_name` completes the name of a method whose type the macro could
     /// not see.
+    #[inline]
     pub fn enter<D: Database>(
-        &self,
-        db: Arc<D>,
+        &'static self,
+        db: &Arc<D>,
         type_name: Option<fn() -> &'static str>,
     ) -> Call<D> {
-        let method = self.method.get_or_init(|| {
-            metrics::global().method(&match type_name {
-                None => self.name.to_owned(),
-                Some(type_name) => format!("{}::{}", short(type_name()), self.name),
-            })
+        if self.method.get().is_none() {
+            self.register(type_name);
+        }
+        let context = db.context();
+        match self.start(context) {
+            Start::Plain(started) => {
+                if context.owner.get().is_none() {
+                    context.owned_by(db);
+                }
+                Call::plain(Slot::later(context, self), started)
+            }
+            Start::Full => self.enter_full(db),
+        }
+    }
+
+    /// Limits, what is around a call, and an attempt's span are looked after from the start;
+    /// other calls are plain.
+    fn start(&self, context: &Context) -> Start {
+        let plain = self.plain
+            && !context.policy.has_limits()
+            && !task::in_a_call()
+            && !tracing::enabled!(target: "resilient", Level::DEBUG);
+        if !plain {
+            return Start::Full;
+        }
+        context.budget.deposit();
+        Start::Plain(metrics::is_recording().then(|| context.clock.now()))
+    }
+
+    #[cold]
+    fn enter_full<D: Database>(&self, db: &Arc<D>) -> Call<D> {
+        Call::new(db, self.metrics(), self.options)
+    }
+
+    #[cold]
+    fn register(&self, type_name: Option<fn() -> &'static str>) {
+        self.method.get_or_init(|| match type_name {
+            None => metrics::global().method(self.name),
+            Some(type_name) => {
+                let name = format!("{}::{}", short(type_name()), self.name);
+                metrics::global().method(&name)
+            }
         });
-        Call::new(db, Arc::clone(method), self.options)
+    }
+
+    /// The frame of a plain call, which is made when something in the call needs it.
+    #[cold]
+    pub(crate) fn frame(&self, context: &Arc<Context>) -> Arc<Frame> {
+        let options = &self.options;
+        let method = self.metrics().name();
+        let place = if is_detached(options.propagation) {
+            FramePlace::Detached(Arc::<Detached>::default())
+        } else {
+            FramePlace::Later(Later {
+                context: Arc::clone(context),
+                options: begin_options(options, context, None),
+                method,
+                token: commit_token(options.commit.unwrap_or(context.verify.mode)),
+                scope: OnceLock::new(),
+            })
+        };
+        Arc::new(Frame {
+            database: context.id,
+            place,
+            status: Arc::new(CallStatus::new(method, None)),
+            deadline: None,
+            allowance: Arc::new(Allowance::of(options.resolve(&context.policy))),
+            settled_outside: true,
+            parent: None,
+        })
     }
 }
 

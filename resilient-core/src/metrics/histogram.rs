@@ -17,7 +17,7 @@ const BUCKETS: usize = (OCTAVES - SUB_BITS as usize + 1) << SUB_BITS;
 /// Counts durations. Recording is lock-free.
 #[derive(Debug)]
 pub struct Histogram {
-    buckets: Box<[AtomicU64]>,
+    buckets: [AtomicU64; BUCKETS],
     sum_nanos: AtomicU64,
     max_nanos: AtomicU64,
 }
@@ -25,7 +25,7 @@ pub struct Histogram {
 impl Default for Histogram {
     fn default() -> Self {
         Self {
-            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            buckets: [const { AtomicU64::new(0) }; BUCKETS],
             sum_nanos: AtomicU64::new(0),
             max_nanos: AtomicU64::new(0),
         }
@@ -56,7 +56,10 @@ pub(crate) fn upper(index: usize) -> u64 {
 impl Histogram {
     /// Counts one duration.
     pub fn record(&self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = duration
+            .as_secs()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(u64::from(duration.subsec_nanos()));
         self.buckets[index(nanos)].fetch_add(1, Ordering::Relaxed);
         self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
         if nanos > self.max_nanos.load(Ordering::Relaxed) {
@@ -65,34 +68,8 @@ impl Histogram {
     }
 
     /// The distribution as it is now.
-    #[allow(clippy::cast_precision_loss)]
     pub fn snapshot(&self) -> LatencySnapshot {
-        let counts: Vec<u64> = self
-            .buckets
-            .iter()
-            .map(|b| b.load(Ordering::Relaxed))
-            .collect();
-        let count: u64 = counts.iter().sum();
-        let max = self.max_nanos.load(Ordering::Relaxed);
-        let quantile = |per_mille: u64| {
-            let rank = (count * per_mille).div_ceil(1000);
-            let mut seen = 0;
-            for (i, n) in counts.iter().enumerate() {
-                seen += n;
-                if *n > 0 && seen >= rank {
-                    return upper(i).min(max) as f64 / 1e9;
-                }
-            }
-            0.0
-        };
-        LatencySnapshot {
-            count,
-            sum_seconds: self.sum_nanos.load(Ordering::Relaxed) as f64 / 1e9,
-            p50_seconds: quantile(500),
-            p90_seconds: quantile(900),
-            p99_seconds: quantile(990),
-            max_seconds: max as f64 / 1e9,
-        }
+        LatencySnapshot::of(std::iter::once(self))
     }
 }
 
@@ -112,6 +89,42 @@ pub struct LatencySnapshot {
     pub p99_seconds: f64,
     /// The longest.
     pub max_seconds: f64,
+}
+
+impl LatencySnapshot {
+    /// All of them together.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn of<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Self {
+        let mut counts = [0_u64; BUCKETS];
+        let (mut sum, mut max) = (0_u64, 0);
+        for histogram in histograms {
+            for (count, bucket) in counts.iter_mut().zip(&histogram.buckets) {
+                *count += bucket.load(Ordering::Relaxed);
+            }
+            sum = sum.saturating_add(histogram.sum_nanos.load(Ordering::Relaxed));
+            max = max.max(histogram.max_nanos.load(Ordering::Relaxed));
+        }
+        let count: u64 = counts.iter().sum();
+        let quantile = |per_mille: u64| {
+            let rank = (count * per_mille).div_ceil(1000);
+            let mut seen = 0;
+            for (i, n) in counts.iter().enumerate() {
+                seen += n;
+                if *n > 0 && seen >= rank {
+                    return upper(i).min(max) as f64 / 1e9;
+                }
+            }
+            0.0
+        };
+        Self {
+            count,
+            sum_seconds: sum as f64 / 1e9,
+            p50_seconds: quantile(500),
+            p90_seconds: quantile(900),
+            p99_seconds: quantile(990),
+            max_seconds: max as f64 / 1e9,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,26 +1,36 @@
 //! The process-wide registry of what calls and connections did.
 //!
-//! Recording is a few relaxed atomic additions: no lock, no allocation. A method's or
-//! connection's entry is made once, when it is first used.
+//! Recording is a few relaxed atomic additions: no lock, no allocation, and for a method's
+//! successes nothing that another thread writes. A method's or connection's entry is made once,
+//! when it is first used.
 
 pub(crate) mod histogram;
+mod method;
 mod snapshot;
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, LazyLock, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 pub use histogram::{Histogram, LatencySnapshot};
+pub use method::MethodMetrics;
 pub use snapshot::{ConnectionSnapshot, MethodSnapshot, Snapshot, ViolationSnapshot};
 
-use crate::{
-    ConstraintKind, Fault, FaultKind, Outcome, health::breaker::BreakerState, policy::StopReason,
-};
+use crate::{ConstraintKind, Fault, FaultKind, health::breaker::BreakerState};
+
+/// Whether calls of methods are counted and timed.
+static RECORDING: AtomicBool = AtomicBool::new(true);
+
+/// Whether calls of methods are counted and timed; they are unless
+/// [`Registry::set_recording`] says otherwise.
+#[inline]
+pub fn is_recording() -> bool {
+    RECORDING.load(Ordering::Relaxed)
+}
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -60,54 +70,6 @@ impl ByKind {
             .map(|kind| (*kind, self.0[*kind as usize].get()))
             .filter(|(_, n)| *n > 0)
             .collect()
-    }
-}
-
-/// What the calls of one method did.
-#[derive(Debug)]
-pub struct MethodMetrics {
-    name: &'static str,
-    pub(crate) attempts: Counter,
-    pub(crate) succeeded: Counter,
-    pub(crate) cancelled: Counter,
-    pub(crate) failed: [Counter; 4],
-    pub(crate) stops: [Counter; 7],
-    pub(crate) retries: ByKind,
-    pub(crate) faults: ByKind,
-    pub(crate) latency: Histogram,
-    pub(crate) backoff_nanos: Counter,
-}
-
-impl MethodMetrics {
-    fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            attempts: Counter::default(),
-            succeeded: Counter::default(),
-            cancelled: Counter::default(),
-            failed: Default::default(),
-            stops: Default::default(),
-            retries: ByKind::default(),
-            faults: ByKind::default(),
-            latency: Histogram::default(),
-            backoff_nanos: Counter::default(),
-        }
-    }
-
-    /// The method's name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    pub(crate) fn failed(&self, outcome: Outcome, stop: StopReason, after: Duration) {
-        self.failed[outcome as usize].add(1);
-        self.stops[stop as usize].add(1);
-        self.latency.record(after);
-    }
-
-    pub(crate) fn succeeded(&self, after: Duration) {
-        self.succeeded.add(1);
-        self.latency.record(after);
     }
 }
 
@@ -192,7 +154,7 @@ const MAX_CONSTRAINTS: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Registry {
     violations: RwLock<BTreeMap<ViolationKey, u64>>,
-    methods: RwLock<BTreeMap<&'static str, Arc<MethodMetrics>>>,
+    methods: RwLock<BTreeMap<&'static str, &'static MethodMetrics>>,
     connections: RwLock<BTreeMap<String, Arc<ConnectionMetrics>>>,
 }
 
@@ -203,22 +165,30 @@ pub fn global() -> &'static Registry {
 }
 
 impl Registry {
-    /// The entry of a method, made if it is the first.
-    pub fn method(&self, name: &str) -> Arc<MethodMetrics> {
+    /// Whether calls of methods are to be counted and timed, which costs a call two looks at the
+    /// clock. What connections do is counted in any case, and so are violations.
+    ///
+    /// It holds for calls that begin afterwards, in all of the process.
+    pub fn set_recording(&self, on: bool) {
+        RECORDING.store(on, Ordering::Relaxed);
+    }
+
+    /// The entry of a method, made if it is the first. It lives as long as the process.
+    pub fn method(&self, name: &str) -> &'static MethodMetrics {
         {
             let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = methods.get(name) {
-                return Arc::clone(found);
+                return found;
             }
         }
         let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = methods.get(name) {
-            return Arc::clone(found);
+            return found;
         }
         // Names are few and live as long as the process.
         let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-        let entry = Arc::new(MethodMetrics::new(name));
-        methods.insert(name, Arc::clone(&entry));
+        let entry: &'static MethodMetrics = Box::leak(Box::new(MethodMetrics::new(name)));
+        methods.insert(name, entry);
         entry
     }
 

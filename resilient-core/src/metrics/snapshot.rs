@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{ConnectionMetrics, LatencySnapshot, MethodMetrics, ViolationKey};
-use crate::{ConstraintKind, FaultKind, Outcome, health::breaker::BreakerState};
+use crate::{
+    ConstraintKind, FaultKind, Outcome, health::breaker::BreakerState, policy::StopReason,
+};
 
 /// Everything in the registry at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -102,7 +104,6 @@ impl MethodSnapshot {
         self.retries.values().sum()
     }
 
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn of(m: &MethodMetrics) -> Self {
         let outcomes: BTreeMap<Outcome, u64> = [
             Outcome::NotSent,
@@ -111,27 +112,26 @@ impl MethodSnapshot {
             Outcome::Unknown,
         ]
         .into_iter()
-        .map(|o| (o, m.failed[o as usize].get()))
+        .map(|o| (o, m.failures(o)))
         .filter(|(_, n)| *n > 0)
         .collect();
-        let stop = |s: crate::policy::StopReason| m.stops[s as usize].get();
-        let (succeeded, cancelled) = (m.succeeded.get(), m.cancelled.get());
+        let (succeeded, cancelled) = (m.successes(), m.cancellations());
         let failed = outcomes.values().sum();
         Self {
             calls: succeeded + failed + cancelled,
             succeeded,
             failed,
             cancelled,
-            attempts: m.attempts.get(),
+            attempts: m.attempts(),
             outcomes,
-            retries: m.retries.read(),
-            faults: m.faults.read(),
-            budget_exhausted: stop(crate::policy::StopReason::BudgetExhausted),
-            deadline_exceeded: stop(crate::policy::StopReason::DeadlineExceeded),
-            attempts_exhausted: stop(crate::policy::StopReason::AttemptsExhausted),
-            circuit_open: stop(crate::policy::StopReason::CircuitOpen),
-            backoff_seconds: m.backoff_nanos.get() as f64 / 1e9,
-            latency: m.latency.snapshot(),
+            retries: m.retries().read(),
+            faults: m.faults().read(),
+            budget_exhausted: m.stopped(StopReason::BudgetExhausted),
+            deadline_exceeded: m.stopped(StopReason::DeadlineExceeded),
+            attempts_exhausted: m.stopped(StopReason::AttemptsExhausted),
+            circuit_open: m.stopped(StopReason::CircuitOpen),
+            backoff_seconds: m.backoff_seconds(),
+            latency: m.latency(),
         }
     }
 }

@@ -43,6 +43,11 @@ impl RetryPolicy {
         }
     }
 
+    /// Whether attempts or calls have a time limit.
+    pub(crate) const fn has_limits(&self) -> bool {
+        self.timeout.is_some() || self.deadline.is_some()
+    }
+
     /// Re-executions after the first attempt; 3 by default.
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {

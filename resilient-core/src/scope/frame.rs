@@ -1,15 +1,21 @@
 //! Where the running task stands: which call it is in, and in which scope of which database.
 
-use std::{any::Any, future::Future, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
-use tokio::task::futures::TaskLocalFuture;
-
-use super::{CallStatus, Detached, Scope, ScopeId};
-use crate::{driver::Database, policy::Allowance};
-
-tokio::task_local! {
-    static CURRENT: Arc<Frame>;
-}
+use super::{
+    CallStatus, Detached, Scope, ScopeId,
+    task::{self, InPlace, Slot},
+};
+use crate::{
+    CommitToken,
+    driver::{BeginOptions, Context, Database},
+    policy::Allowance,
+};
 
 /// One call on the task's stack.
 pub(crate) struct Frame {
@@ -27,7 +33,33 @@ pub(crate) struct Frame {
 pub(crate) enum FramePlace {
     /// A `Scope<D>` of the frame's database.
     Scope(Arc<dyn AnyScope>),
+    /// A transaction that nobody has asked for yet.
+    Later(Later),
     Detached(Arc<Detached>),
+}
+
+/// A root transaction that is opened once something in the call needs it.
+pub(crate) struct Later {
+    pub(crate) context: Arc<Context>,
+    pub(crate) options: BeginOptions,
+    pub(crate) method: &'static str,
+    pub(crate) token: Option<CommitToken>,
+    pub(crate) scope: OnceLock<Arc<dyn AnyScope>>,
+}
+
+impl Later {
+    fn open<D: Database>(&self, db: &Arc<D>) -> &Arc<dyn AnyScope> {
+        self.scope.get_or_init(|| {
+            // The call's own connection; one that shares its pool where that one is gone.
+            let owner = self.context.owner::<D>();
+            let db = owner.as_ref().unwrap_or(db);
+            let scope = Scope::root_of(db, self.options, Some(self.method));
+            if let Some(token) = self.token {
+                scope.transaction().verify_by(token.attempt(1));
+            }
+            Arc::new(scope)
+        })
+    }
 }
 
 /// A scope of whatever database.
@@ -37,6 +69,9 @@ pub(crate) trait AnyScope: Any + Send + Sync {
     /// Something else has happened since the scope's latest failure, which therefore is not what
     /// the body fails of.
     fn go_on(&self);
+
+    /// Gives it up without waiting.
+    fn give_up(&self);
 }
 
 impl<D: Database> AnyScope for Scope<D> {
@@ -46,6 +81,10 @@ impl<D: Database> AnyScope for Scope<D> {
 
     fn go_on(&self) {
         self.transaction().ledger().succeeded(self.id());
+    }
+
+    fn give_up(&self) {
+        self.abandon();
     }
 }
 
@@ -58,6 +97,11 @@ impl Frame {
         while let Some(frame) = at.take() {
             match &frame.place {
                 FramePlace::Scope(scope) => scope.go_on(),
+                FramePlace::Later(later) => {
+                    if let Some(scope) = later.scope.get() {
+                        scope.go_on();
+                    }
+                }
                 FramePlace::Detached(detached) => detached.writing(),
             }
             at.clone_from(&frame.parent);
@@ -68,7 +112,7 @@ impl Frame {
 /// The running call is about to fail for a reason of its own, not of what failed in it before.
 pub fn fails_by_itself() {
     if let Some(frame) = Frame::current()
-        && let FramePlace::Scope(scope) = &frame.place
+        && let Some(scope) = frame.any_scope()
     {
         scope.go_on();
     }
@@ -76,7 +120,7 @@ pub fn fails_by_itself() {
 
 impl Frame {
     pub(crate) fn current() -> Option<Arc<Frame>> {
-        CURRENT.try_with(Arc::clone).ok()
+        task::frame()
     }
 
     /// The innermost frame of a database.
@@ -88,28 +132,38 @@ impl Frame {
         Some(at)
     }
 
-    pub(crate) fn scope<D: Database>(&self) -> Option<&Scope<D>> {
+    /// What the attempts of a call to commit are known by, where the frame was made for its first.
+    pub(crate) fn token(&self) -> Option<CommitToken> {
         match &self.place {
-            FramePlace::Scope(scope) => scope.as_any().downcast_ref::<Scope<D>>(),
+            FramePlace::Later(later) => later.token,
+            FramePlace::Scope(_) | FramePlace::Detached(_) => None,
+        }
+    }
+
+    /// The scope, if it has been opened.
+    pub(crate) fn any_scope(&self) -> Option<&Arc<dyn AnyScope>> {
+        match &self.place {
+            FramePlace::Scope(scope) => Some(scope),
+            FramePlace::Later(later) => later.scope.get(),
             FramePlace::Detached(_) => None,
         }
     }
 
-    /// Makes this the frame of `future`.
-    pub(crate) fn enter<F: Future>(self: Arc<Self>, future: F) -> InFrame<F> {
-        CURRENT.scope(self, future)
+    /// The scope, if it has been opened.
+    pub(crate) fn scope<D: Database>(&self) -> Option<&Scope<D>> {
+        self.any_scope()?.as_any().downcast_ref::<Scope<D>>()
+    }
+
+    /// The scope, opened if need be; `db` is a connection to the frame's database.
+    pub(crate) fn open<D: Database>(&self, db: &Arc<D>) -> Option<&Scope<D>> {
+        let scope = match &self.place {
+            FramePlace::Scope(scope) => scope,
+            FramePlace::Later(later) => later.open(db),
+            FramePlace::Detached(_) => return None,
+        };
+        scope.as_any().downcast_ref::<Scope<D>>()
     }
 }
-
-impl Frame {
-    /// Runs `f` in this frame, at once.
-    pub(crate) fn enter_now<T>(self: Arc<Self>, f: impl FnOnce() -> T) -> T {
-        CURRENT.sync_scope(self, f)
-    }
-}
-
-/// A future with a frame of its own.
-pub(crate) type InFrame<F> = TaskLocalFuture<Arc<Frame>, F>;
 
 /// Where a statement on a database belongs.
 #[derive(Debug)]
@@ -123,12 +177,12 @@ pub enum Place<D: Database> {
 }
 
 /// Where a statement that the running task sends to `db` belongs.
-pub fn current<D: Database>(db: &D) -> Place<D> {
+pub fn current<D: Database>(db: &Arc<D>) -> Place<D> {
     match Frame::of(db.context().id) {
         None => Place::Outside,
         Some(frame) => match &frame.place {
             FramePlace::Detached(detached) => Place::Detached(Arc::clone(detached)),
-            FramePlace::Scope(_) => match frame.scope::<D>() {
+            FramePlace::Scope(_) | FramePlace::Later(_) => match frame.open(db) {
                 Some(scope) => Place::Scope(scope.clone()),
                 None => Place::Outside,
             },
@@ -224,5 +278,6 @@ pub async fn within<D: Database, T>(scope: &Scope<D>, future: impl Future<Output
         settled_outside: parent.as_ref().is_some_and(|f| f.settled_outside),
         parent,
     };
-    Arc::new(frame).enter(future).await
+    let slot = Slot::of(scope.database().context(), Arc::new(frame));
+    InPlace::new(slot, future).await
 }

@@ -9,12 +9,13 @@ mod refusal;
 mod scoped;
 mod seen;
 mod status;
+pub(crate) mod task;
 mod transaction;
 mod turn;
 mod unwind;
 
 pub use detached::Detached;
-pub(crate) use frame::{Frame, FramePlace, InFrame};
+pub(crate) use frame::{Frame, FramePlace, Later};
 pub use frame::{
     Place, current, fails_by_itself, held_by_task, holder, within, write_lock_held_by_task,
 };

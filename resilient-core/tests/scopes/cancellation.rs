@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::atomic::Ordering,
     task::{Context, Poll, Waker},
 };
 
@@ -12,7 +13,8 @@ use crate::fake::{Error, FakeDb};
 
 /// Polls a future so many times, then drops it. Answers whether it had ended.
 fn poll_times(future: impl Future, times: usize) -> bool {
-    let mut future = pin!(future);
+    // All of it is one task's: its budget for tokio's locks would run out.
+    let mut future = pin!(tokio::task::unconstrained(future));
     let mut context = Context::from_waker(Waker::noop());
     (0..times).any(|_| matches!(future.as_mut().poll(&mut context), Poll::Ready(_)))
 }
@@ -22,9 +24,20 @@ fn at_every_await<F: Future>(
     prepare: impl Fn(&FakeDb),
     body: impl Fn(std::sync::Arc<FakeDb>) -> F,
 ) {
+    for watched in [false, true] {
+        at_every_await_of(watched, &prepare, &body);
+    }
+}
+
+fn at_every_await_of<F: Future>(
+    watched: bool,
+    prepare: impl Fn(&FakeDb),
+    body: impl Fn(std::sync::Arc<FakeDb>) -> F,
+) {
     let mut polls = 0;
     loop {
         let db = FakeDb::new();
+        db.watched.store(watched, Ordering::Relaxed);
         prepare(&db);
         let ended = poll_times(body(db.clone()), polls);
         let log = db.log();

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use std::{
 use resilient_core::{
     CallOptions, CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     IsolationLevel,
-    call::Call,
+    call::{Call, Site},
     driver::{Context, Control, Database, Disposal, Session},
     metrics,
     policy::{Delay, RetryPolicy},
@@ -40,7 +40,9 @@ pub struct Server {
 pub struct FakeDb {
     pub server: Arc<Mutex<Server>>,
     pub clock: FakeClock,
-    context: Context,
+    /// Whether calls are looked after from their start.
+    pub watched: AtomicBool,
+    context: Arc<Context>,
 }
 
 impl FakeDb {
@@ -49,21 +51,44 @@ impl FakeDb {
     }
 
     pub fn with(policy: RetryPolicy) -> Arc<Self> {
+        Self::made(policy, None)
+    }
+
+    /// Two connections to what counts as one database.
+    pub fn pair() -> (Arc<Self>, Arc<Self>) {
+        static NEXT: AtomicU64 = AtomicU64::new(1 << 60);
+        let identity = NEXT.fetch_add(1, Ordering::Relaxed);
+        let one = || Self::made(RetryPolicy::new(), Some(identity));
+        (one(), one())
+    }
+
+    fn made(policy: RetryPolicy, identity: Option<u64>) -> Arc<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         // Its own, as metrics are counted by name.
         let name = format!("fake {}", NEXT.fetch_add(1, Ordering::Relaxed));
         let clock = FakeClock::new();
+        let mut context = Context::new(name, IsolationLevel::ReadCommitted)
+            .with_policy(policy)
+            .with_clock(Arc::new(clock.clone()));
+        if let Some(identity) = identity {
+            context = context.with_identity(identity);
+        }
         Arc::new(Self {
             server: Arc::default(),
-            context: Context::new(name, IsolationLevel::ReadCommitted)
-                .with_policy(policy)
-                .with_clock(Arc::new(clock.clone())),
+            context: Arc::new(context),
+            watched: AtomicBool::new(false),
             clock,
         })
     }
 
+    /// A call as the macro makes it, with hardly more than its body if that is enough; or one
+    /// that is looked after from its start.
     pub fn call(self: &Arc<Self>, options: CallOptions) -> Call<Self> {
-        Call::new(Arc::clone(self), metrics::global().method("fake"), options)
+        if self.watched.load(Ordering::Relaxed) {
+            return Call::new(self, metrics::global().method("fake"), options);
+        }
+        let site: &'static Site = Box::leak(Box::new(Site::new("fake", options)));
+        site.enter(self, None)
     }
 
     /// The next exchanges fail with these faults.
@@ -73,7 +98,7 @@ impl FakeDb {
     }
 
     /// Sends one statement to wherever the running task stands.
-    pub async fn work(&self) -> Result<(), Error> {
+    pub async fn work(self: &Arc<Self>) -> Result<(), Error> {
         let Place::Scope(scope) = current(self) else {
             return Ok(());
         };
@@ -94,7 +119,7 @@ impl FakeDb {
     }
 
     /// The same for one that only reads.
-    pub async fn read(&self) -> Result<(), Error> {
+    pub async fn read(self: &Arc<Self>) -> Result<(), Error> {
         if let Place::Scope(scope) = current(self) {
             let mut turn = scope.turn(false).await?;
             turn.session()?.exchange("read").await.unwrap();
@@ -148,7 +173,7 @@ impl Database for FakeDb {
         })
     }
 
-    fn context(&self) -> &Context {
+    fn context(&self) -> &Arc<Context> {
         &self.context
     }
 }

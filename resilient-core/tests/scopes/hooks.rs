@@ -20,7 +20,7 @@ const LOST: Option<(FaultKind, Effect)> = Some((FaultKind::ConnectionLost, Effec
 struct Heard(Arc<Mutex<Vec<&'static str>>>);
 
 impl Heard {
-    fn on(&self, db: &FakeDb, kind: HookKind, what: &'static str) {
+    fn on(&self, db: &Arc<FakeDb>, kind: HookKind, what: &'static str) {
         let Place::Scope(scope) = current(db) else {
             panic!("no scope");
         };
@@ -33,11 +33,11 @@ impl Heard {
             .unwrap();
     }
 
-    fn commit(&self, db: &FakeDb, what: &'static str) {
+    fn commit(&self, db: &Arc<FakeDb>, what: &'static str) {
         self.on(db, HookKind::AfterCommit, what);
     }
 
-    fn rollback(&self, db: &FakeDb, what: &'static str) {
+    fn rollback(&self, db: &Arc<FakeDb>, what: &'static str) {
         self.on(db, HookKind::AfterRollback, what);
     }
 
@@ -146,7 +146,7 @@ async fn a_hook_that_fails_or_panics_changes_nothing() {
     let (db, heard) = (FakeDb::new(), Heard::default());
     let before = db.metrics();
     run(db.call(CallOptions::new()), || async {
-        let Place::Scope(scope) = current(&*db) else {
+        let Place::Scope(scope) = current(&db) else {
             panic!("no scope");
         };
         let hook = || async { Err::<(), _>("no such queue") };

@@ -6,5 +6,6 @@ mod cancellation;
 mod fake;
 mod hooks;
 mod outside;
+mod plain;
 mod steps;
 mod verified;

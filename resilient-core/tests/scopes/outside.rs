@@ -18,7 +18,7 @@ use crate::fake::{Error, FakeDb};
 
 type Kept = Mutex<Option<Scope<FakeDb>>>;
 
-fn scope(db: &FakeDb) -> Scope<FakeDb> {
+fn scope(db: &Arc<FakeDb>) -> Scope<FakeDb> {
     match current(db) {
         Place::Scope(scope) => scope,
         place => panic!("{place:?}"),

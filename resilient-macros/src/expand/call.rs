@@ -13,16 +13,12 @@
 //! let mut call = call(&SITE, &(self.db), None);
 //! let mut owned = Owned::new(from);
 //! loop {
-//!     let scope = match call.begin().await {
-//!         Ok(scope) => scope,
-//!         Err(error) => return Err(From::from(error)),
-//!     };
 //!     let last = call.is_last_attempt();
 //!     let attempt = { let from = Owned::replay(&mut owned, last); async move { body } };
-//!     let result: Result<Receipt> = scope.run(attempt).await;
-//!     match call.settle(scope, result).await {
+//!     let done: Done<Receipt, Error> = call.run(attempt).await;
+//!     match done.settle().await {
 //!         Step::Done(result) => return result,
-//!         Step::Again => {}
+//!         Step::Again(next) => call = next.call(),
 //!     }
 //! }
 //! ```
@@ -42,10 +38,9 @@ use crate::model::{Form, Method};
 struct Names {
     site: Ident,
     call: Ident,
-    scope: Ident,
     last: Ident,
     attempt: Ident,
-    result: Ident,
+    done: Ident,
 }
 
 impl Names {
@@ -54,10 +49,9 @@ impl Names {
         Self {
             site: name("__SITE"),
             call: name("__call"),
-            scope: name("__scope"),
             last: name("__last"),
             attempt: name("__attempt"),
-            result: name("__result"),
+            done: name("__done"),
         }
     }
 }
@@ -109,9 +103,11 @@ fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
         }
         (None, this) => quote!(#this.db),
     };
+    // It is taken up again for each further attempt.
+    let mutable = method.options.may_retry().then(|| quote!(mut));
     quote_spanned! {Span::mixed_site()=>
         static #site: #private::Site = #private::Site::new(#name, #options);
-        let mut #call = #private::call(&#site, &(#db), #type_name);
+        let #mutable #call = #private::call(&#site, &(#db), #type_name);
     }
 }
 
@@ -119,10 +115,9 @@ fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
 fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -> TokenStream {
     let Names {
         call,
-        scope,
         last,
         attempt,
-        result,
+        done,
         ..
     } = names;
     let Bindings {
@@ -133,9 +128,6 @@ fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -
     } = bindings;
     let site = Span::mixed_site();
     let output = method.output().map(output::annotation);
-    let failed = quote_spanned! {at_output(method)=>
-        return ::core::result::Result::Err(::core::convert::From::from(__error))
-    };
     let last = needs_last.then(|| quote_spanned!(site=> let #last = #call.is_last_attempt();));
     let pin = pin_output(method, output.as_ref());
     let future = quote_spanned! {site=>
@@ -150,16 +142,12 @@ fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -
     } else {
         quote_spanned!(site=> { #arguments #future })
     };
-    // At the return type, as `#failed` is: what is wrong with it is said once, and there.
+    // At the return type: what is wrong with it is said once, and there.
     let run = Ident::new("run", at_output(method));
     quote_spanned! {site=>
-        let #scope = match #call.begin().await {
-            ::core::result::Result::Ok(__scope) => __scope,
-            ::core::result::Result::Err(__error) => #failed,
-        };
         #last
         let #attempt = #future;
-        let #result: #output = #scope.#run(#attempt).await;
+        let #done = #call.#run(#attempt).await;
     }
 }
 
@@ -179,27 +167,22 @@ fn pin_output(method: &Method, output: Option<&Type>) -> TokenStream {
 
 /// The end of an attempt: the result, or another one.
 fn finish(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
-    let Names {
-        call,
-        scope,
-        result,
-        ..
-    } = names;
+    let Names { call, done, .. } = names;
     let site = Span::mixed_site();
     let settle = Ident::new("settle", at_output(method));
     let arms = if method.options.may_retry() {
         quote_spanned! {site=>
             #private::Step::Done(__result) => return __result,
-            #private::Step::Again => {}
+            #private::Step::Again(__next) => #call = __next.call(),
         }
     } else {
         quote_spanned! {site=>
             #private::Step::Done(__result) => __result,
-            #private::Step::Again => ::core::unreachable!("`retries = 0` has one attempt"),
+            #private::Step::Again(_) => ::core::unreachable!("`retries = 0` has one attempt"),
         }
     };
     quote_spanned! {site=>
-        match #call.#settle(#scope, #result).await {
+        match #done.#settle().await {
             #arms
         }
     }

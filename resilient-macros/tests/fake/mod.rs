@@ -227,52 +227,63 @@ pub mod __private {
     }
 
     impl Call {
-        #[allow(clippy::unused_async)]
-        pub async fn begin(&mut self) -> Result<Scope, Error> {
-            self.attempt += 1;
-            log(format!("begin {}", self.attempt));
-            if self.db.refuses {
-                return Err(Error("refused".to_owned()));
-            }
-            Ok(Scope(()))
-        }
-
         pub fn is_last_attempt(&self) -> bool {
-            self.attempt > self.retries
+            self.attempt >= self.retries
         }
 
-        #[allow(clippy::unused_async)]
-        pub async fn settle<T, E>(&mut self, _: Scope, result: Result<T, E>) -> Step<Result<T, E>>
+        pub async fn run<T, E, F>(mut self, body: F) -> Ended<T, E>
         where
+            F: Future<Output = Result<T, E>>,
             E: From<Error>,
         {
-            let fails = self.db.faults.load(Ordering::Relaxed) > 0;
-            if !fails {
-                return Step::Done(result);
+            let last = self.is_last_attempt();
+            self.attempt += 1;
+            log(format!("begin {}", self.attempt));
+            let result = if self.db.refuses {
+                Err(Error("refused".to_owned()).into())
+            } else {
+                body.await
+            };
+            Ended {
+                call: self,
+                last,
+                result,
             }
-            self.db.faults.fetch_sub(1, Ordering::Relaxed);
-            if self.is_last_attempt() {
-                return Step::Done(Err(Error("exhausted".to_owned()).into()));
-            }
-            Step::Again
+        }
+    }
+
+    impl Call {
+        #[must_use]
+        pub fn call(self) -> Self {
+            self
         }
     }
 
     #[derive(Debug)]
-    pub struct Scope(());
+    pub struct Ended<T, E> {
+        call: Call,
+        last: bool,
+        result: Result<T, E>,
+    }
 
-    impl Scope {
-        pub async fn run<T, E, F>(&self, body: F) -> Result<T, E>
-        where
-            F: Future<Output = Result<T, E>>,
-        {
-            body.await
+    impl<T, E: From<Error>> Ended<T, E> {
+        #[allow(clippy::unused_async)]
+        pub async fn settle(self) -> Step<Result<T, E>> {
+            let faults = &self.call.db.faults;
+            if faults.load(Ordering::Relaxed) == 0 {
+                return Step::Done(self.result);
+            }
+            faults.fetch_sub(1, Ordering::Relaxed);
+            if self.last {
+                return Step::Done(Err(Error("exhausted".to_owned()).into()));
+            }
+            Step::Again(self.call)
         }
     }
 
     #[derive(Debug)]
     pub enum Step<R> {
         Done(R),
-        Again,
+        Again(Call),
     }
 }

@@ -35,7 +35,7 @@ impl ResilientConnection {
     /// Says that the transaction around this call is meant to be open for long: the time after
     /// which it would be ended, for its age or for being idle, begins anew. Answers whether there is one.
     pub fn refresh_session(&self) -> bool {
-        match current(&*self.pool) {
+        match current(&self.pool) {
             Place::Scope(scope) => {
                 scope.refresh();
                 true

@@ -60,7 +60,7 @@ impl Shared {
 
     /// Whether the caller runs inside of a transaction on this database.
     pub(super) fn inside(&self) -> bool {
-        matches!(current(&*self.db.pool), Place::Scope(_))
+        matches!(current(&self.db.pool), Place::Scope(_))
     }
 
     /// What it is called where it is recovered.

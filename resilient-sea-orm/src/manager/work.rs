@@ -29,7 +29,7 @@ impl<'a> Unit<'a> {
 
     /// An attempt begins: who recovers the session finds its transaction from now on.
     pub(super) fn entered(&self) {
-        if let Place::Scope(scope) = current(&*self.shared.db.pool) {
+        if let Place::Scope(scope) = current(&self.shared.db.pool) {
             self.shared.running().scopes.insert(self.number, scope);
         }
     }

@@ -56,9 +56,9 @@ macro_rules! through {
 through!(&C, &mut C, Arc<C>, Rc<C>, Box<C>);
 
 pub fn call<C: Connected + ?Sized>(
-    site: &Site,
+    site: &'static Site,
     db: &C,
     type_name: Option<fn() -> &'static str>,
 ) -> Call<Pool> {
-    site.enter(db.connection().pool(), type_name)
+    site.enter(&db.connection().pool, type_name)
 }

@@ -78,7 +78,8 @@ async fn both_methods_of_a_deadlock_are_named(engine: Engine) -> TestResult {
     let report = bank.db.deadlocks();
     let methods = ["Accounts::backwards", "Accounts::forwards"];
     assert_eq!(report.pairs[0].methods, methods, "{report:?}");
-    assert_eq!(report.by_table["account"], 1, "{report:?}");
+    // The one that is repeated may meet the other one again.
+    assert!(report.by_table["account"] >= 1, "{report:?}");
     let deadlock = &report.last[0];
     assert_eq!(deadlock.participants.iter().filter(|p| p.victim).count(), 1);
     // PostgreSQL keeps what the other one did to its log.

@@ -1,0 +1,196 @@
+//! The counters of one method.
+
+use std::{
+    cell::Cell,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{ByKind, Counter, Histogram, LatencySnapshot, is_recording};
+use crate::{FaultKind, Outcome, policy::StopReason};
+
+/// How many threads can count without meeting each other. More share.
+const SHARDS: usize = 16;
+
+/// A thread that has not been given its shard.
+const NONE: usize = usize::MAX;
+
+thread_local! {
+    static SHARD: Cell<usize> = const { Cell::new(NONE) };
+}
+
+/// The shard of this thread.
+#[inline]
+fn shard() -> usize {
+    // A thread that is ending uses the first.
+    let given = SHARD.try_with(Cell::get).unwrap_or(0);
+    if given == NONE { give() } else { given }
+}
+
+/// Threads take turns, so that the first ones have shards of their own.
+#[cold]
+fn give() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+    let _ = SHARD.try_with(|given| given.set(shard));
+    shard
+}
+
+/// What every call counts, on cache lines that only some threads write. 128 bytes, as processors
+/// fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard {
+    /// Calls that succeeded.
+    succeeded: Counter,
+    /// Those of them that did without being looked after, in one attempt.
+    at_once: Counter,
+    latency: Histogram,
+}
+
+/// What the calls of one method did.
+#[derive(Debug)]
+pub struct MethodMetrics {
+    name: &'static str,
+    shards: [OnceLock<Box<Shard>>; SHARDS],
+    attempts: Counter,
+    cancelled: Counter,
+    failed: [Counter; 4],
+    stops: [Counter; 7],
+    retries: ByKind,
+    faults: ByKind,
+    backoff_nanos: Counter,
+}
+
+impl MethodMetrics {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            shards: Default::default(),
+            attempts: Counter::default(),
+            cancelled: Counter::default(),
+            failed: Default::default(),
+            stops: Default::default(),
+            retries: ByKind::default(),
+            faults: ByKind::default(),
+            backoff_nanos: Counter::default(),
+        }
+    }
+
+    /// The method's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    #[inline]
+    fn shard(&self) -> &Shard {
+        self.shards[shard()].get_or_init(Box::default)
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.iter().filter_map(OnceLock::get).map(|s| &**s)
+    }
+
+    /// A call succeeded in its first attempt and needed nothing.
+    #[inline]
+    pub(crate) fn succeeded_at_once(&self, after: Duration) {
+        let shard = self.shard();
+        shard.at_once.add(1);
+        shard.latency.record(after);
+    }
+
+    pub(crate) fn attempted(&self) {
+        if is_recording() {
+            self.attempts.add(1);
+        }
+    }
+
+    pub(crate) fn succeeded(&self, after: Duration) {
+        if is_recording() {
+            let shard = self.shard();
+            shard.succeeded.add(1);
+            shard.latency.record(after);
+        }
+    }
+
+    pub(crate) fn failed(&self, outcome: Outcome, stop: StopReason, after: Duration) {
+        if is_recording() {
+            self.failed[outcome as usize].add(1);
+            self.stops[stop as usize].add(1);
+            self.shard().latency.record(after);
+        }
+    }
+
+    pub(crate) fn cancelled(&self) {
+        if is_recording() {
+            self.cancelled.add(1);
+        }
+    }
+
+    /// An attempt failed.
+    pub(crate) fn fault(&self, kind: FaultKind) {
+        if is_recording() {
+            self.faults.add(kind);
+        }
+    }
+
+    /// Another attempt is made.
+    pub(crate) fn retried(&self, kind: FaultKind) {
+        if is_recording() {
+            self.retries.add(kind);
+        }
+    }
+
+    /// It was waited for so long.
+    pub(crate) fn waited(&self, delay: Duration) {
+        if is_recording() {
+            let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+            self.backoff_nanos.add(nanos);
+        }
+    }
+
+    fn at_once(&self) -> u64 {
+        self.shards().map(|shard| shard.at_once.get()).sum()
+    }
+
+    pub(super) fn successes(&self) -> u64 {
+        let others: u64 = self.shards().map(|shard| shard.succeeded.get()).sum();
+        others + self.at_once()
+    }
+
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.get() + self.at_once()
+    }
+
+    pub(super) fn cancellations(&self) -> u64 {
+        self.cancelled.get()
+    }
+
+    pub(super) fn failures(&self, outcome: Outcome) -> u64 {
+        self.failed[outcome as usize].get()
+    }
+
+    pub(super) fn stopped(&self, reason: StopReason) -> u64 {
+        self.stops[reason as usize].get()
+    }
+
+    pub(super) fn retries(&self) -> &ByKind {
+        &self.retries
+    }
+
+    pub(super) fn faults(&self) -> &ByKind {
+        &self.faults
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn backoff_seconds(&self) -> f64 {
+        self.backoff_nanos.get() as f64 / 1e9
+    }
+
+    pub(super) fn latency(&self) -> LatencySnapshot {
+        LatencySnapshot::of(self.shards().map(|shard| &shard.latency))
+    }
+}
