@@ -90,6 +90,10 @@ impl PoolHealth {
         if options.get_url().starts_with("sqlite:") {
             options.test_before_acquire(false);
         }
+        // What is always on, unless the user chose.
+        if options.get_test_before_acquire() {
+            options.test_before_acquire_if_idle_for(settings.test_idle_after);
+        }
         #[cfg(feature = "sqlx-dep")]
         if self.hooks {
             lifecycle::hook(&self.connections, options);
