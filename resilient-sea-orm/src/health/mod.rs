@@ -35,7 +35,7 @@ pub(crate) use checks::{Own, answers};
 pub use options::{DiagnosticsOptions, HealthReportOptions};
 
 #[cfg(feature = "sqlx-dep")]
-pub(crate) use lifecycle::take;
+pub(crate) use lifecycle::{hold, take};
 pub use watch::MonitorOptions;
 pub(crate) use watch::WatchSlot;
 

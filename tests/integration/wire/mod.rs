@@ -8,6 +8,7 @@ mod commits;
 mod nested;
 mod pings;
 mod sqlite;
+mod stale;
 mod transactions;
 
 use resilient_sea_orm::{Builder, ResilientConnection};
