@@ -12,7 +12,7 @@ use std::{process::Command, time::Instant};
 use resilient_load_benches::{Result, account, argument, flag, median, server, tell};
 use resilient_sea_orm::{ResilientConnection, prelude::*};
 use sea_orm::{
-    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, EntityTrait,
     ExprTrait, QueryFilter, TransactionTrait, sea_query::Expr,
 };
 use serde_json::json;

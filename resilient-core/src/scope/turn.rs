@@ -9,6 +9,7 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
+    committing::boxed,
     ledger::{CommitStep, ScopeId, Stage},
     refusal::{self, ended},
     transaction::Transaction,
@@ -190,7 +191,8 @@ impl<D: Database> Turn<D> {
         };
         // While nothing is on the wire, being dropped is harmless.
         let mut session = self.session.take();
-        let acquired = db.acquire().await;
+        // Connecting is what makes it large, and every statement's future would be as large.
+        let acquired = boxed(db.acquire()).await;
         match (permit, &acquired) {
             (Some(permit), Ok(_)) => permit.succeeded(),
             (Some(permit), Err(error)) => permit.failed(error.fault.kind()),

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
@@ -483,13 +484,14 @@ impl resilient_core::driver::Session for Session {
 }
 
 /// Runs `operation` for at most `limit`; silence is an error like any other.
-pub(crate) async fn limited<T>(
+///
+/// Not an `async fn`, which would hold `operation` twice.
+pub(crate) fn limited<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, DbErr> {
+) -> impl Future<Output = Result<T, DbErr>> {
     tokio::time::timeout(limit, operation)
-        .await
-        .unwrap_or_else(|_| Err(silence(limit)))
+        .map(move |answer| answer.unwrap_or_else(|_| Err(silence(limit))))
 }
 
 /// The error of an answer that did not come: one that is classified as a lost connection,
