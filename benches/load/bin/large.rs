@@ -53,7 +53,11 @@ struct Memory {
 
 impl Memory {
     fn look(&mut self, early: bool) {
-        let most = if early { &mut self.early } else { &mut self.late };
+        let most = if early {
+            &mut self.early
+        } else {
+            &mut self.late
+        };
         *most = MEMORY.allocated().max(*most);
     }
 }
@@ -183,7 +187,10 @@ impl Sides {
             let least = times.iter().min().copied().unwrap_or_default();
             #[allow(clippy::cast_precision_loss)]
             let rows = rows as f64;
-            (rows / median(times.to_vec()).as_secs_f64(), rows / least.as_secs_f64())
+            (
+                rows / median(times.to_vec()).as_secs_f64(),
+                rows / least.as_secs_f64(),
+            )
         };
         let ((ours, our_best), (hand, hand_best)) = (rate(&ours), rate(&hand));
         tell(&json!({

@@ -95,7 +95,7 @@ impl<D: Database> Attempt<D> {
         let clock = &self.db.context().clock;
         Running {
             attempt: self,
-            body: Arc::clone(&self.frame).enter(body),
+            body: Arc::clone(&self.frame).enter(hold(body)),
             alarm: self.limit.as_ref().map(|(limit, _)| clock.alarm(*limit)),
         }
     }
@@ -242,9 +242,26 @@ pin_project_lite::pin_project! {
     pub struct Running<'a, D: Database, F> {
         attempt: &'a Attempt<D>,
         #[pin]
-        body: InFrame<F>,
+        body: InFrame<Held<F>>,
         alarm: Option<Sleep>,
     }
+}
+
+/// Without optimisation, each function that runs a future has copies of it on its stack: of methods
+/// in methods each holds all the inner ones, and a few dozen would fill a thread's stack.
+#[cfg(debug_assertions)]
+type Held<F> = Pin<Box<F>>;
+#[cfg(not(debug_assertions))]
+type Held<F> = F;
+
+#[cfg(debug_assertions)]
+fn hold<F>(body: F) -> Held<F> {
+    Box::pin(body)
+}
+
+#[cfg(not(debug_assertions))]
+fn hold<F>(body: F) -> Held<F> {
+    body
 }
 
 impl<D: Database, F> fmt::Debug for Running<'_, D, F> {
