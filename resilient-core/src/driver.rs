@@ -123,6 +123,12 @@ pub trait Session: fmt::Debug + Send + 'static {
         None
     }
 
+    /// Whether it comes from a pool that did not ask whether it still lives. If BEGIN finds it lost,
+    /// another one is taken instead, once.
+    fn may_be_stale(&self) -> bool {
+        false
+    }
+
     /// It failed with a fault that
     /// [speaks against](crate::health::speaks_against_others) every session that is not younger:
     /// none of those should be handed out again.

@@ -76,6 +76,7 @@ impl ResilientConnection {
                 context: Arc::new(context),
                 health,
                 markers: Arc::new(markers),
+                handover: Arc::default(),
                 watch: WatchSlot::default(),
                 #[cfg(feature = "testing")]
                 faults: Arc::default(),

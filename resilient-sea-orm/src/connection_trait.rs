@@ -67,7 +67,8 @@ async fn on_pool(
     let mut lost = Lost::default();
     let result = async {
         // Dropped before the answer has come, it is given up.
-        let mut own = Own(Some(limited(limit, outside(pool)).await?));
+        // Boxed, as every statement's future would be as large.
+        let mut own = Own(Some(limited(limit, Box::pin(outside(pool))).await?));
         let Some(session) = &mut own.0 else {
             return Err(silence(limit));
         };

@@ -30,10 +30,16 @@ fn statements(sql: &str, escapes: bool) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn word(text: &str) -> (&str, &str) {
-    let end = text
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let ascii = text.bytes().take_while(plain).count();
+    let rest = &text[ascii..];
+    if rest.as_bytes().first().is_none_or(u8::is_ascii) {
+        return (&text[..ascii], rest);
+    }
+    let end = rest
         .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .unwrap_or(text.len());
-    text.split_at(end)
+        .unwrap_or(rest.len());
+    text.split_at(ascii + end)
 }
 
 /// Skips white space, comments and empty statements.
@@ -56,6 +62,10 @@ fn skip_blank(mut text: &str) -> &str {
 
 /// What follows the statement's semicolon.
 fn skip_statement(mut text: &str, escapes: bool) -> &str {
+    // Most texts are one statement.
+    if !text.contains(';') {
+        return "";
+    }
     loop {
         let special = |c: char| matches!(c, ';' | '\'' | '"' | '`' | '-' | '/' | '$');
         let Some(at) = text.find(special) else {

@@ -46,6 +46,7 @@ mod error;
 mod extract;
 #[cfg(feature = "sqlx-dep")]
 mod giveback;
+mod handover;
 pub mod health;
 pub mod hooks;
 mod keywords;

@@ -16,6 +16,7 @@ use crate::{
     commit::MarkerTable,
     constraints::Schema,
     extract,
+    handover::{Came, Handover},
     health::{PoolHealth, WatchSlot},
     session::{Session, Wire},
 };
@@ -28,6 +29,7 @@ pub struct Pool {
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
     pub(crate) markers: Arc<MarkerTable>,
+    pub(crate) handover: Arc<Handover>,
     /// The monitor, which ends with this.
     pub(crate) watch: WatchSlot,
     #[cfg(feature = "testing")]
@@ -84,15 +86,45 @@ impl Pool {
     ) -> Result<Session, DriverError> {
         let clock = self.health.connections.clock();
         let waiting = self.health.connections.meter().wait(clock.now());
-        match self.wire(method).await {
-            Ok((wire, lease)) => {
+        let wire = std::pin::pin!(self.wire(method));
+        match self.handover.or(wire, || self.is_full()).await {
+            Came::Pool(Ok((wire, lease))) => {
                 waiting.got(clock.now());
-                Ok(Session::new(wire, lease, &self.schema, &self.markers))
+                let mut session = Session::new(wire, lease, &self.schema, &self.markers);
+                session.handover = Some(Arc::clone(&self.handover));
+                Ok(session)
             }
-            Err(error) => {
+            Came::Handed(session) => {
+                waiting.got(clock.now());
+                Ok(session.taken_over(method))
+            }
+            Came::Pool(Err(error)) => {
                 waiting.failed();
                 Err(error)
             }
+        }
+    }
+
+    /// Whether a connection can only be had from others.
+    fn is_full(&self) -> bool {
+        #[cfg(feature = "sqlx-dep")]
+        fn full<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> bool {
+            pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections()
+        }
+        match &self.connection.inner {
+            #[cfg(feature = "sqlx-postgres")]
+            DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+                full(self.connection.get_postgres_connection_pool())
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
+                full(self.connection.get_mysql_connection_pool())
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+                full(self.connection.get_sqlite_connection_pool())
+            }
+            _ => false,
         }
     }
 

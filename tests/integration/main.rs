@@ -45,3 +45,4 @@ mod verified;
 mod verify;
 mod violations_hard;
 mod watch;
+mod wire;

@@ -20,7 +20,7 @@ pin_project_lite::pin_project! {
     pub struct Running<D: Database, F> {
         call: Call<D>,
         #[pin]
-        body: Option<F>,
+        body: Option<Held<F>>,
     }
 
     impl<D: Database, F> PinnedDrop for Running<D, F> {
@@ -37,11 +37,28 @@ pin_project_lite::pin_project! {
     }
 }
 
+/// Without optimisation, each function that runs a future has copies of it on its stack: of methods
+/// in methods each holds all the inner ones, and a few dozen would fill a thread's stack.
+#[cfg(debug_assertions)]
+type Held<F> = Pin<Box<F>>;
+#[cfg(not(debug_assertions))]
+type Held<F> = F;
+
+#[cfg(debug_assertions)]
+fn hold<F>(body: F) -> Held<F> {
+    Box::pin(body)
+}
+
+#[cfg(not(debug_assertions))]
+fn hold<F>(body: F) -> Held<F> {
+    body
+}
+
 impl<D: Database, F> Running<D, F> {
     pub(super) fn new(call: Call<D>, body: F) -> Self {
         Self {
             call,
-            body: Some(body),
+            body: Some(hold(body)),
         }
     }
 }

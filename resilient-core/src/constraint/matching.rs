@@ -220,7 +220,7 @@ fn same_columns(wanted: &[&str], actual: &[String]) -> bool {
 /// equally about it: choosing one would be luck.
 pub(super) fn rule_for<'a>(
     subject: &Subject<'_>,
-    declarations: &'a [Declaration],
+    declarations: impl IntoIterator<Item = &'a Declaration>,
 ) -> Option<(&'a Declaration, &'a Rule)> {
     let mut best: Option<((usize, Rank), &Declaration, &Rule)> = None;
     let mut contested = false;

@@ -12,7 +12,7 @@ pub(super) fn same_name(wanted: &str, actual: &str) -> bool {
 }
 
 /// The first 63 bytes, without half a character at the end.
-fn clipped(name: &str) -> &str {
+pub(super) fn clipped(name: &str) -> &str {
     &name[..name.floor_char_boundary(POSTGRES_NAME_BYTES)]
 }
 

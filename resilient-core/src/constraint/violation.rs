@@ -48,9 +48,9 @@ impl Violation {
         let kind = fault.constraint_kind()?;
         let expression = fault.is_over_expressions();
         let columns = plain_columns(fault.columns(), expression);
-        let declarations = registry::declarations();
         let subject = Subject::violated(fault, kind, &columns, expression);
-        let found = matching::rule_for(&subject, &declarations);
+        let declarations = registry::about(&subject);
+        let found = matching::rule_for(&subject, declarations.iter().map(|one| &**one));
         let mut violation = Self {
             kind,
             code: match found {

@@ -60,6 +60,11 @@ impl Lease {
         };
     }
 
+    /// Whether it was in use before.
+    pub fn was_used(&self) -> bool {
+        self.record.uses.load(Ordering::Relaxed) > 1
+    }
+
     /// A statement was sent.
     pub fn sent(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);

@@ -22,6 +22,10 @@ pub struct HealthSettings {
     pub max_usage: u64,
     /// A connection that was not used for longer is stale; 300 s.
     pub max_idle_time: Duration,
+    /// A connection that was not used for so long is asked whether it lives before it is handed
+    /// out, which costs a round trip; 1 s. One that was given back more recently has just answered.
+    /// `Duration::ZERO` asks each.
+    pub test_idle_after: Duration,
     /// So many failed checks in a row make a connection unhealthy; 3. A lost session makes it so
     /// at once.
     pub max_consecutive_failures: u32,
@@ -77,6 +81,7 @@ impl Default for HealthSettings {
             max_age: Duration::from_hours(1),
             max_usage: 1000,
             max_idle_time: Duration::from_mins(5),
+            test_idle_after: Duration::from_secs(1),
             max_consecutive_failures: 3,
             cache_duration: Duration::from_secs(5),
             min_healthy_connections: 2,

@@ -9,6 +9,7 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
+    committing::boxed,
     ledger::{CommitStep, ScopeId, Stage},
     refusal::{self, ended},
     transaction::Transaction,
@@ -101,7 +102,12 @@ impl<D: Database> Turn<D> {
         if steps.is_empty() {
             return Ok(());
         }
-        match self.control(&steps).await {
+        let answer = if begins {
+            self.begin(&steps).await?
+        } else {
+            self.control(&steps).await
+        };
+        match answer {
             Ok(()) => {
                 let made = {
                     let mut ledger = transaction.ledger();
@@ -145,6 +151,36 @@ impl<D: Database> Turn<D> {
         }
     }
 
+    /// Sends BEGIN, on another connection if this one was lost before: nothing was said on it yet.
+    ///
+    /// # Errors
+    /// When there is no other one.
+    async fn begin(&mut self, steps: &[Control]) -> Result<Result<(), DriverError>, Failure> {
+        let session = self.session.as_ref().and_then(|slot| slot.as_ref());
+        if !session.is_some_and(Session::may_be_stale) {
+            return Ok(self.control(steps).await);
+        }
+        let result = self.send(steps).await;
+        // Silence has no source: the next one may be as silent.
+        let lost =
+            |e: &DriverError| e.fault.kind() == FaultKind::ConnectionLost && e.source.is_some();
+        if !result.as_ref().is_err_and(lost) {
+            self.book(steps, &result);
+            return Ok(result);
+        }
+        let transaction = Arc::clone(&self.transaction);
+        if let Some(mut session) = self.take_session() {
+            session.distrust();
+            transaction.finish(Some(session), Disposal::Discard);
+        }
+        if let Err(failure) = self.acquire().await {
+            let failure = failure.with_outcome(Outcome::NotSent);
+            transaction.ledger().doom_root(failure.clone());
+            return Err(failure);
+        }
+        Ok(self.control(steps).await)
+    }
+
     /// Takes a connection from the pool. The turn's lock is held meanwhile, so that branches
     /// queue up behind one acquisition.
     async fn acquire(&mut self) -> Result<(), Failure> {
@@ -156,7 +192,8 @@ impl<D: Database> Turn<D> {
         };
         // While nothing is on the wire, being dropped is harmless.
         let mut session = self.session.take();
-        let acquired = db.acquire().await;
+        // Connecting is what makes it large, and every statement's future would be as large.
+        let acquired = boxed(db.acquire()).await;
         match (permit, &acquired) {
             (Some(permit), Ok(_)) => permit.succeeded(),
             (Some(permit), Err(error)) => permit.failed(error.fault.kind()),
@@ -172,17 +209,27 @@ impl<D: Database> Turn<D> {
     /// Sends control statements. After a failure the session is not trusted, unless it was a
     /// COMMIT that the server refused, and the transaction is lost.
     pub(super) async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
-        let transaction = Arc::clone(&self.transaction);
+        let result = self.send(steps).await;
+        self.book(steps, &result);
+        result
+    }
+
+    async fn send(&mut self, steps: &[Control]) -> Result<(), DriverError> {
         self.on_wire = true;
         let result = match self.session.as_mut().and_then(|slot| slot.as_mut()) {
-            Some(session) => limited(transaction.database(), session, steps).await,
+            Some(session) => limited(self.transaction.database(), session, steps).await,
             None => Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()),
         };
         self.on_wire = false;
+        result
+    }
+
+    fn book(&mut self, steps: &[Control], result: &Result<(), DriverError>) {
+        let transaction = &self.transaction;
         for _ in steps.iter().filter(|c| matches!(c, Control::RollbackTo(_))) {
             transaction.step(RecoveryStep::Savepoint, result.is_ok());
         }
-        if let Err(error) = &result {
+        if let Err(error) = result {
             let session = self.session.as_mut().and_then(|slot| slot.as_mut());
             transaction.fault(&error.fault, session);
             let ends = matches!(steps, [step] if step.is_commit());
@@ -196,7 +243,6 @@ impl<D: Database> Turn<D> {
             ledger.untrusted |= !refused;
             ledger.doom_root(Failure::database(error.clone()));
         }
-        result
     }
 
     /// Asks the session for more about a refused COMMIT.

@@ -58,12 +58,17 @@ pub(crate) async fn take<DB: Known>(
             let _ = tokio::time::timeout(CLOSE_LIMIT, Box::pin(conn.close())).await;
             continue;
         }
-        if method == Some(CHECK) {
-            lease.hold_for_check(CHECK);
-        } else {
-            lease.hold(method);
-        }
+        hold(&lease, method);
         return Ok((conn, Some(lease)));
+    }
+}
+
+/// Books who holds a connection from now on.
+pub(crate) fn hold(lease: &Lease, method: Option<&'static str>) {
+    if method == Some(CHECK) {
+        lease.hold_for_check(CHECK);
+    } else {
+        lease.hold(method);
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) use checks::{Own, answers};
 pub use options::{DiagnosticsOptions, HealthReportOptions};
 
 #[cfg(feature = "sqlx-dep")]
-pub(crate) use lifecycle::take;
+pub(crate) use lifecycle::{hold, take};
 pub use watch::MonitorOptions;
 pub(crate) use watch::WatchSlot;
 
@@ -89,6 +89,10 @@ impl PoolHealth {
         // There is no server to ask, and telling connections apart asks the same worker.
         if options.get_url().starts_with("sqlite:") {
             options.test_before_acquire(false);
+        }
+        // What is always on, unless the user chose.
+        if options.get_test_before_acquire() {
+            options.test_before_acquire_if_idle_for(settings.test_idle_after);
         }
         #[cfg(feature = "sqlx-dep")]
         if self.hooks {

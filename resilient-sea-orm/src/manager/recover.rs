@@ -210,7 +210,8 @@ impl Shared {
             Ok(Err(error)) if error.fault.kind() == FaultKind::PoolTimeout => Answer::Busy,
             Ok(Err(error)) => Answer::Wrong(error),
             Ok(Ok(())) => Answer::Well,
-            Err(_) if full_before && full() => Answer::Busy,
+            // Behind lost connections are others that are being opened, not callers.
+            Err(_) if full_before && full() && recovery.steps.is_empty() => Answer::Busy,
             Err(_) => Answer::Wrong(silence(settings.timeout)),
         }
     }

@@ -182,14 +182,17 @@ impl Session {
 
     pub(crate) async fn pass_control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
         if matches!(steps, [Control::CommitVerified(_)]) {
-            self.find_markers().await;
+            Box::pin(self.find_markers()).await;
         }
         #[cfg(feature = "sqlx-mysql")]
         let apart = {
             let begins = matches!(steps, [Control::Begin(_), ..]);
             // Before the transaction, so that its COMMIT is not in doubt for the sake of this.
             let cluster = if begins {
-                self.in_cluster().await?
+                match self.markers.in_cluster.get() {
+                    Some(known) => *known,
+                    None => Box::pin(self.in_cluster()).await?,
+                }
             } else {
                 self.markers.in_cluster.get() == Some(&true)
             };
@@ -227,7 +230,7 @@ impl Session {
                 .await
             }
             Wire::SeaOrm { db, transaction } => {
-                sea_orm_control(db, transaction, steps, markers, restore)
+                Box::pin(sea_orm_control(db, transaction, steps, markers, restore))
                     .await
                     .map_err(|error| crate::pool::driver_error(&error))
             }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
@@ -24,7 +25,7 @@ pub(crate) use control::sqlx_control;
 
 #[cfg(feature = "sqlx-dep")]
 use crate::giveback::dispose;
-use crate::{commit::MarkerTable, constraints::Schema, control::Restore};
+use crate::{commit::MarkerTable, constraints::Schema, control::Restore, handover::Handover};
 
 /// What a statement asks for.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +80,10 @@ pub struct Session {
     markers: Arc<MarkerTable>,
     /// The transaction has changed the schema, which others do not see before it commits.
     pub(crate) changed_schema: bool,
+    /// Who may wait for it.
+    pub(crate) handover: Option<Arc<Handover>>,
+    /// How often it was handed over since it was in the pool.
+    pub(crate) handed: u8,
     #[cfg(feature = "testing")]
     pub(crate) faults: Option<Arc<crate::testing::Slot>>,
     #[cfg(feature = "testing")]
@@ -116,10 +121,49 @@ impl Session {
             schema: Arc::clone(schema),
             markers: Arc::clone(markers),
             changed_schema: false,
+            handover: None,
+            handed: 0,
             #[cfg(feature = "testing")]
             faults: None,
             #[cfg(feature = "testing")]
             late: None,
+        }
+    }
+
+    /// The same connection in the next one's hands.
+    pub(crate) fn taken_over(mut self, method: Option<&'static str>) -> Self {
+        #[cfg(feature = "sqlx-dep")]
+        if let Some(lease) = &self.lease {
+            crate::health::hold(lease, method);
+        }
+        let _ = method;
+        self.restore = Restore::default();
+        self.changed_schema = false;
+        self
+    }
+
+    /// Whether the pool would only close it.
+    fn is_for_closing(&self) -> bool {
+        match &self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(_) => self
+                .schema
+                .connection
+                .get_postgres_connection_pool()
+                .is_closed(),
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(_) => self
+                .schema
+                .connection
+                .get_mysql_connection_pool()
+                .is_closed(),
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(_) => self
+                .schema
+                .connection
+                .get_sqlite_connection_pool()
+                .is_closed(),
+            Wire::SeaOrm { .. } => true,
         }
     }
 
@@ -364,6 +408,16 @@ impl resilient_core::driver::Session for Session {
         self.lease.as_ref()?.server_pid()
     }
 
+    fn may_be_stale(&self) -> bool {
+        // What a plan injects is to be seen.
+        #[cfg(feature = "testing")]
+        if self.faults.as_ref().is_some_and(|faults| faults.is_set()) {
+            return false;
+        }
+        let used = self.lease.as_ref().is_some_and(Lease::was_used);
+        used && self.handed == 0 && self.backend() != DbBackend::Sqlite
+    }
+
     fn distrust(&mut self) {
         // A file does not fail over.
         if self.backend() != DbBackend::Sqlite
@@ -393,6 +447,19 @@ impl resilient_core::driver::Session for Session {
             },
             None => false,
         };
+        // Without a lease nobody knows its age.
+        if how == Disposal::Clean
+            && !close
+            && self.lease.is_some()
+            && !self.is_for_closing()
+            && let Some(handover) = self.handover.take()
+        {
+            self.handover = Some(Arc::clone(&handover));
+            match handover.hand(self) {
+                Some(unwanted) => self = unwanted,
+                None => return,
+            }
+        }
         match self.wire {
             // Sent in the middle of an exchange, a rollback could be answered by what came
             // before it; closing the connection is what surely ends its transaction.
@@ -417,13 +484,14 @@ impl resilient_core::driver::Session for Session {
 }
 
 /// Runs `operation` for at most `limit`; silence is an error like any other.
-pub(crate) async fn limited<T>(
+///
+/// Not an `async fn`, which would hold `operation` twice.
+pub(crate) fn limited<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, DbErr> {
+) -> impl Future<Output = Result<T, DbErr>> {
     tokio::time::timeout(limit, operation)
-        .await
-        .unwrap_or_else(|_| Err(silence(limit)))
+        .map(move |answer| answer.unwrap_or_else(|_| Err(silence(limit))))
 }
 
 /// The error of an answer that did not come: one that is classified as a lost connection,

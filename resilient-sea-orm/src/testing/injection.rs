@@ -61,6 +61,11 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there is a plan.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.plans().is_empty()
+    }
+
     /// The newest plan.
     fn top(&self) -> Option<Arc<Active>> {
         self.plans().last().cloned()
