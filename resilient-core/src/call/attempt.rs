@@ -19,6 +19,7 @@ use crate::{
     policy::Level,
     scope::{Detached, Frame, InFrame, Scope, swallowed},
     time::Sleep,
+    turns::TurnKeys,
 };
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
@@ -37,6 +38,26 @@ pub(super) enum Work<D: Database> {
     Own(Scope<D>),
     Joined(Scope<D>),
     Detached(Arc<Detached>),
+}
+
+impl<D: Database> Work<D> {
+    /// Names the turns that its transaction takes.
+    pub(super) fn name_turns(&self, keys: &TurnKeys) -> Result<(), Failure> {
+        match self {
+            Self::Own(scope) => {
+                let named = scope.transaction().name_turns(keys);
+                if named.is_err() {
+                    scope.abandon();
+                }
+                named
+            }
+            Self::Joined(scope) => scope.transaction().name_turns(keys),
+            Self::Detached(_) => Err(Failure::misuse(
+                "serialize_by is for calls with a transaction, which have their turn until it \
+                 ends: remove it, or choose another propagation",
+            )),
+        }
+    }
 }
 
 /// What a failed attempt left, as far as the decision needs it.

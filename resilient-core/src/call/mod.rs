@@ -29,6 +29,7 @@ use crate::{
         Allowance, DelaySequence, Level, RetryPolicy, Situation, StopReason, Verdict, decide,
     },
     scope::{CallStatus, Frame, FramePlace, Holder, Scope},
+    turns::TurnKeys,
 };
 
 /// What follows an attempt.
@@ -56,6 +57,8 @@ pub struct Call<D: Database> {
     allowance: Arc<Allowance>,
     /// What its attempts to commit are known by, if they are to be verified.
     token: Option<CommitToken>,
+    /// The turns that its transaction takes.
+    turns: Option<Box<TurnKeys>>,
     ended: bool,
 }
 
@@ -88,6 +91,7 @@ impl<D: Database> Call<D> {
             delays: DelaySequence::new(policy.delay),
             outer: current,
             attempt: 0,
+            turns: None,
             ended: false,
             method,
             options,
@@ -98,6 +102,12 @@ impl<D: Database> Call<D> {
             allowance,
             db,
         }
+    }
+
+    /// Takes turns with the other calls in this process that name one of these keys; see
+    /// [`turns`](crate::turns). To be said before the first attempt.
+    pub fn serialize_by(&mut self, keys: TurnKeys) {
+        self.turns = (!keys.is_empty()).then(|| Box::new(keys));
     }
 
     /// Whether no further attempt can follow the current one, whatever it fails with.
@@ -180,6 +190,9 @@ impl<D: Database> Call<D> {
             Mode::Joined(scope) => Work::Joined(scope.clone()),
             Mode::Detached => Work::Detached(Arc::default()),
         };
+        if let Some(keys) = &self.turns {
+            work.name_turns(keys)?;
+        }
         if let (Some(token), Work::Own(scope) | Work::Joined(scope)) = (self.token, &work) {
             scope.transaction().verify_by(token.attempt(self.attempt));
         }

@@ -48,14 +48,27 @@ impl FakeDb {
         Self::with(RetryPolicy::new().delay(Delay::fixed(Duration::from_millis(10))))
     }
 
+    /// One with a single write lock, as embedded engines have it.
+    pub fn with_one_writer() -> Arc<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::made(RetryPolicy::new(), |context| {
+            context.with_one_writer(&("fake", number))
+        })
+    }
+
     pub fn with(policy: RetryPolicy) -> Arc<Self> {
+        Self::made(policy, |context| context)
+    }
+
+    fn made(policy: RetryPolicy, and: impl FnOnce(Context) -> Context) -> Arc<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         // Its own, as metrics are counted by name.
         let name = format!("fake {}", NEXT.fetch_add(1, Ordering::Relaxed));
         let clock = FakeClock::new();
         Arc::new(Self {
             server: Arc::default(),
-            context: Context::new(name, IsolationLevel::ReadCommitted)
+            context: and(Context::new(name, IsolationLevel::ReadCommitted))
                 .with_policy(policy)
                 .with_clock(Arc::new(clock.clone())),
             clock,
@@ -101,6 +114,11 @@ impl FakeDb {
             turn.succeeded();
         }
         Ok(())
+    }
+
+    /// Transactions that waited for their turn so far.
+    pub fn waits(&self) -> u64 {
+        self.context.metrics().turns_waited.get()
     }
 
     /// Hooks run and failed so far.

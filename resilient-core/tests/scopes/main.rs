@@ -7,4 +7,5 @@ mod fake;
 mod hooks;
 mod outside;
 mod steps;
+mod turns;
 mod verified;

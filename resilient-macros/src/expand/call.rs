@@ -11,6 +11,7 @@
 //! ```text
 //! static SITE: Site = Site::new("Accounts::transfer", CallOptions::new());
 //! let mut call = call(&SITE, &(self.db), None);
+//! call.serialize_by(TurnKeys::new().and(&(from.id)));       // if it says so
 //! let mut owned = Owned::new(from);
 //! loop {
 //!     let scope = match call.begin().await {
@@ -102,6 +103,7 @@ fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
     } else {
         quote!(::core::option::Option::None)
     };
+    let turns = options::turns(&method.options, private, call);
     let db = match (&method.options.db, method.self_token()) {
         (Some(db), _) => {
             let db = &db.value;
@@ -112,6 +114,7 @@ fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         static #site: #private::Site = #private::Site::new(#name, #options);
         let mut #call = #private::call(&#site, &(#db), #type_name);
+        #turns
     }
 }
 

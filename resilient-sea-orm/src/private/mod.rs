@@ -20,6 +20,7 @@ pub use resilient_core::{
     constraint::{Registration, inventory},
     health::soft_delete::Registration as SoftDeleteRegistration,
     policy::{Delay, Jitter, RetryPolicy},
+    turns::TurnKeys,
 };
 
 pub use sea_orm::DbErr;

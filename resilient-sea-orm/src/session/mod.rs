@@ -13,6 +13,7 @@ use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
     health::{Closing, Lease, speaks_against_others},
+    turns::HeldTurns,
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
@@ -83,6 +84,8 @@ pub struct Session {
     pub(crate) faults: Option<Arc<crate::testing::Slot>>,
     #[cfg(feature = "testing")]
     pub(crate) late: Option<crate::testing::Late>,
+    /// The turns that its transaction or statement has.
+    turns: Option<HeldTurns>,
     /// Last, so that the connection is on its way back when it counts as given back.
     lease: Option<Lease>,
 }
@@ -116,11 +119,17 @@ impl Session {
             schema: Arc::clone(schema),
             markers: Arc::clone(markers),
             changed_schema: false,
+            turns: None,
             #[cfg(feature = "testing")]
             faults: None,
             #[cfg(feature = "testing")]
             late: None,
         }
+    }
+
+    /// It has these turns until it is given back.
+    pub(crate) fn hold(&mut self, turns: Option<HeldTurns>) {
+        self.turns = turns;
     }
 
     /// A statement has done well; if it changed the schema, what was read of it is forgotten.
@@ -373,6 +382,11 @@ impl resilient_core::driver::Session for Session {
         }
     }
 
+    fn dispose_in_turn(mut self, how: Disposal, turns: HeldTurns) {
+        self.turns = Some(turns);
+        self.dispose(how);
+    }
+
     fn dispose(mut self, how: Disposal) {
         #[cfg(feature = "testing")]
         if let Some(late) = self.late.take() {
@@ -398,17 +412,38 @@ impl resilient_core::driver::Session for Session {
             // before it; closing the connection is what surely ends its transaction.
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => {
-                dispose(conn, how, close, how == Disposal::RollBack, self.restore);
+                dispose(
+                    conn,
+                    how,
+                    close,
+                    how == Disposal::RollBack,
+                    self.restore,
+                    self.turns,
+                );
             }
             #[cfg(feature = "sqlx-mysql")]
             Wire::MySql(conn) => {
-                dispose(conn, how, close, how == Disposal::RollBack, self.restore);
+                dispose(
+                    conn,
+                    how,
+                    close,
+                    how == Disposal::RollBack,
+                    self.restore,
+                    self.turns,
+                );
             }
             // Its worker runs commands one after another, so a rollback always comes last; and
             // closing an in-memory database would lose it.
             #[cfg(feature = "sqlx-sqlite")]
             Wire::Sqlite(conn) => {
-                dispose(conn, how, close, how != Disposal::Clean, self.restore);
+                dispose(
+                    conn,
+                    how,
+                    close,
+                    how != Disposal::Clean,
+                    self.restore,
+                    self.turns,
+                );
             }
             // SeaORM's transaction rolls back when dropped.
             Wire::SeaOrm { .. } => {}
