@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use resilient_sea_orm::{
     ResilientConnection, Result as Resilient, TransactOptions,
     policy::{BudgetConfig, Delay, Jitter, RetryPolicy},
+    turns::TurnKeys,
 };
 use tokio::sync::Semaphore;
 
@@ -30,6 +31,8 @@ enum Gate {
     Open,
     /// At most so many at a time.
     Semaphore(usize),
+    /// One at a time for each account.
+    Turns,
 }
 
 const MS: Duration = Duration::from_millis(1);
@@ -45,6 +48,7 @@ pub(crate) static ALL: &[Policy] = &[
     },
     Policy { name: "semaphore-1", delay: Delay::none(), gate: Gate::Semaphore(1) },
     Policy { name: "semaphore-2", delay: Delay::none(), gate: Gate::Semaphore(2) },
+    Policy { name: "turns", delay: Delay::none(), gate: Gate::Turns },
     Policy { name: "default", delay: Delay::by_fault(), gate: Gate::Open },
 ];
 
@@ -62,14 +66,20 @@ impl Policy {
             .policy(policy);
         let db = builder.connect().await?;
         let gate = match self.gate {
-            Gate::Open => None,
+            Gate::Open | Gate::Turns => None,
             Gate::Semaphore(permits) => Some(Arc::new(Semaphore::new(permits))),
         };
         let name = format!("{}/{}", bank.workload.name, self.name);
         let options = TransactOptions::new()
             .name(Box::leak(name.into_boxed_str()))
             .isolation(bank.workload.isolation);
-        Ok(Client { db, gate, options })
+        let turns = matches!(self.gate, Gate::Turns);
+        Ok(Client {
+            db,
+            gate,
+            turns,
+            options,
+        })
     }
 }
 
@@ -78,6 +88,7 @@ impl Policy {
 pub(crate) struct Client {
     db: ResilientConnection,
     gate: Option<Arc<Semaphore>>,
+    turns: bool,
     options: TransactOptions,
 }
 
@@ -94,9 +105,13 @@ impl Client {
             None => None,
         };
         let attempts = std::sync::atomic::AtomicU32::new(0);
+        let keys = match self.turns {
+            true => TurnKeys::new().and(&transfer.from).and(&transfer.to),
+            false => TurnKeys::new(),
+        };
         let result = self
             .db
-            .transact(self.options, || {
+            .transact(self.options.serialize_by(keys), || {
                 attempts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 workload.body(&self.db, transfer)
             })
