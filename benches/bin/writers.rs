@@ -1,7 +1,7 @@
 //! What `SQLite` does with many writers of one process, in line and on their own:
 //! `cargo run --release -p resilient-benches --bin writers`.
 //!
-//! Each task has a pool of its own, of one connection. Pools of one file stand in one line. Those
+//! Each task has a pool of its own, of one connection, or all share one. Pools of one file stand in one line. Those
 //! that name it by a URI do not know of each other: `SQLite`'s own busy handler is what keeps them
 //! apart, as it was before there was a line. Rounds are interleaved, and ratios are taken within a
 //! round.
@@ -40,6 +40,9 @@ struct Arguments {
     /// Seconds of each round
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// One pool for all tasks, with a connection for each, instead of one each
+    #[arg(long)]
+    shared: bool,
 }
 
 /// A way of keeping writers apart.
@@ -77,11 +80,16 @@ impl Round {
     }
 }
 
-async fn client(name: &str, filename: &str, locking: Locking) -> Result<ResilientConnection> {
+async fn client(
+    name: &str,
+    filename: &str,
+    locking: Locking,
+    connections: u32,
+) -> Result<ResilientConnection> {
     let options = SqliteConnectOptions::new()
         .filename(filename)
         .journal_mode(SqliteJournalMode::Wal);
-    let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(std::env::var_os("NOPING").is_none());
+    let pool = SqlitePoolOptions::new().max_connections(connections);
     let pool = pool.connect_with(options).await?;
     let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
     let policy = RetryPolicy::new().retries(1_000_000).delay(Delay::none());
@@ -197,8 +205,13 @@ async fn run(arguments: &Arguments) -> Result<()> {
         ("in line", path, Locking::Immediate),
     ] {
         let mut clients = Vec::new();
-        for _ in 0..arguments.tasks {
-            clients.push(client(name, filename, locking).await?);
+        if arguments.shared {
+            let shared = client(name, filename, locking, arguments.tasks).await?;
+            clients.extend((0..arguments.tasks).map(|_| shared.clone()));
+        } else {
+            for _ in 0..arguments.tasks {
+                clients.push(client(name, filename, locking, 1).await?);
+            }
         }
         let rounds = Vec::new();
         ways.push(Way {

@@ -21,7 +21,8 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 #[derive(clap::Parser)]
 #[command(name = "contention", about)]
 pub(crate) struct Arguments {
-    /// Only workloads with this in their name; may be given several times
+    /// Only workloads with this in their name, or `=` and the whole of it; may be given several
+    /// times
     #[arg(long = "workload", value_name = "PART")]
     workloads: Vec<String>,
     /// Only these policies; may be given several times
@@ -51,9 +52,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let test = TestDb::on(&server).await?;
     let chosen = |names: &[String], name: &str, whole: bool| {
         names.is_empty()
-            || names
-                .iter()
-                .any(|n| if whole { name == n } else { name.contains(n) })
+            || names.iter().any(|n| match n.strip_prefix('=') {
+                Some(exact) => name == exact,
+                None if whole => name == n,
+                None => name.contains(n.as_str()),
+            })
     };
     let policies: Vec<&Policy> = policy::ALL
         .iter()
