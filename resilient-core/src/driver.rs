@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     future::Future,
+    hash::Hash,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use crate::{
     metrics::ConnectionMetrics,
     policy::{Budget, DelaySequence, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
+    turns::{self, HeldTurns},
 };
 
 /// How a root transaction begins.
@@ -136,6 +138,16 @@ pub trait Session: fmt::Debug + Send + 'static {
 
     /// Gives the session back without waiting. Must work in a destructor.
     fn dispose(self, how: Disposal);
+
+    /// The same for one whose transaction was in its turn: `turns` are to be dropped when the
+    /// transaction has ended, which can be later where that is left to a task.
+    fn dispose_in_turn(self, how: Disposal, turns: HeldTurns)
+    where
+        Self: Sized,
+    {
+        self.dispose(how);
+        drop(turns);
+    }
 }
 
 /// A database that transactions can be opened on.
@@ -153,6 +165,11 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
     fn check_own_wait(&self, options: &BeginOptions) -> Result<(), Failure> {
         let _ = options;
         Ok(())
+    }
+
+    /// How long a transaction waits for its turn at most; by default as long as for a statement.
+    fn patience(&self) -> Duration {
+        self.context().limits().statement
     }
 
     /// Takes a connection from the pool.
@@ -203,6 +220,8 @@ pub struct Context {
     pub(crate) default_isolation: IsolationLevel,
     pub(crate) policy: RetryPolicy,
     pub(crate) locking: Locking,
+    /// The key of the engine's only writer.
+    pub(crate) writer: Option<u64>,
     pub(crate) verify: VerifySettings,
     pub(crate) tidied: Tidied,
     pub(crate) budget: Budget,
@@ -256,6 +275,7 @@ impl Context {
             default_isolation,
             policy: RetryPolicy::new(),
             locking: Locking::default(),
+            writer: None,
             verify: VerifySettings::default(),
             tidied: Tidied::default(),
             budget: Budget::default(),
@@ -288,6 +308,19 @@ impl Context {
     pub fn with_locking(mut self, locking: Locking) -> Self {
         self.locking = locking;
         self
+    }
+
+    /// Says that the engine has one write lock for the whole database, which is known by
+    /// `identity` all over this process: transactions that take the lock at BEGIN take turns.
+    #[must_use]
+    pub fn with_one_writer(mut self, identity: &(impl Hash + ?Sized)) -> Self {
+        self.writer = Some(turns::hash(identity));
+        self
+    }
+
+    /// Whether transactions that take the write lock take turns.
+    pub fn has_one_writer(&self) -> bool {
+        self.writer.is_some()
     }
 
     /// Sets how commits are verified.

@@ -16,6 +16,7 @@
 //! | [`health`] | how a database is doing |
 //! | [`metrics`] | what happened |
 //! | [`health`] | how the database fares: windows, alerts, circuit breaker, monitor |
+//! | [`turns`] | callers that name a common key go one after another |
 //! | [`time`] | clock and randomness, replaceable in tests |
 
 pub mod call;
@@ -32,6 +33,7 @@ mod options;
 pub mod policy;
 pub mod scope;
 pub mod time;
+pub mod turns;
 
 pub use commit::{CommitMode, CommitStatus, CommitToken};
 pub use config::Config;

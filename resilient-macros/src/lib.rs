@@ -47,6 +47,7 @@ use proc_macro::TokenStream;
 /// | `commit` | `"reported"`: a lost answer to COMMIT is `Outcome::Unknown`; `"verified"`: it is found out, at the price of one small row in the same round trip | the connection's, which is `"reported"` |
 /// | `db` | expression for the connection; it sees the arguments | `self.db` |
 /// | `borrow` | owned arguments of which the body gets a reference | none |
+/// | `serialize_by` | expression, or several in parentheses: calls in this process that name a common key take turns before their transactions begin; borrowed, seen once, and sees the arguments | none |
 /// | `name` | name for metrics and spans | `Type::method` |
 /// | `crate` | path of the runtime crate | `::resilient_sea_orm` |
 ///

@@ -198,8 +198,8 @@ fn check_pairs(ctxt: &Ctxt, own: &Options, all: &Options) {
     }
 }
 
-/// `isolation` and `read_only` belong to a transaction that this call begins, a verified commit to
-/// one that it is in.
+/// `isolation` and `read_only` belong to a transaction that this call begins, turns and a verified
+/// commit to one that it is in.
 fn check_propagation(ctxt: &Ctxt, own: &Options, all: &Options) {
     let Some(propagation) = &all.propagation else {
         return;
@@ -218,6 +218,12 @@ fn check_propagation(ctxt: &Ctxt, own: &Options, all: &Options) {
             ),
         );
     };
+    if let Some(keys) = &all.serialize_by
+        && propagation.value != "mandatory"
+        && (changed || own.serialize_by.is_some())
+    {
+        report("serialize_by", later(keys, propagation));
+    }
     if let Some(isolation) = &all.isolation
         && (changed || own.isolation.is_some())
     {

@@ -1,7 +1,6 @@
 //! The words that the attribute understands, and help for those it does not.
 
-/// Every key of the attribute, in the order of the documentation. `serialize_by` is known, but
-/// nothing suggests it before it is available.
+/// Every key of the attribute, in the order of the documentation.
 pub(crate) const KEYS: &[&str] = &[
     "retries",
     "on",
@@ -15,6 +14,7 @@ pub(crate) const KEYS: &[&str] = &[
     "commit",
     "db",
     "borrow",
+    "serialize_by",
     "name",
     "crate",
     "skip",

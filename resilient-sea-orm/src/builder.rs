@@ -314,6 +314,10 @@ impl Builder {
         if let Some(identity) = identity(&connection) {
             context = context.with_identity(identity);
         }
+        #[cfg(feature = "sqlx-sqlite")]
+        if let Some(file) = crate::file::of(&connection) {
+            context = context.with_one_writer(&file);
+        }
         if let Some(config) = self.config {
             configured::alerts(&config, &mut self.vitals.alerts);
             context = context.with_config(config);
@@ -330,7 +334,7 @@ impl Builder {
 }
 
 /// What all connections to one pool have in common: where it keeps its options.
-fn identity(connection: &DatabaseConnection) -> Option<u64> {
+pub(crate) fn identity(connection: &DatabaseConnection) -> Option<u64> {
     #[cfg(feature = "sqlx-dep")]
     fn address<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Option<u64> {
         u64::try_from(std::ptr::from_ref(pool.options()).addr()).ok()

@@ -10,6 +10,7 @@ use resilient_core::{
     driver::{Database as _, Disposal, Session as _},
     health::breaker::Permit,
     scope::{Place, Scope, Turn, current},
+    turns::HeldTurns,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
@@ -67,11 +68,13 @@ async fn on_pool(
     let mut lost = Lost::default();
     let result = async {
         // Dropped before the answer has come, it is given up.
+        let turns = writers_turn(pool, request).await?;
         // Boxed, as every statement's future would be as large.
         let mut own = Own(Some(limited(limit, Box::pin(outside(pool))).await?));
         let Some(session) = &mut own.0 else {
             return Err(silence(limit));
         };
+        session.hold(turns);
         lost = Lost::on(session);
         let mut silent = true;
         let answer = async {
@@ -106,6 +109,15 @@ async fn on_pool(
         }
     }
     result
+}
+
+/// The turn of `SQLite`'s only writer, for a statement that may write.
+async fn writers_turn(pool: &Arc<Pool>, request: Request<'_>) -> Result<Option<HeldTurns>, DbErr> {
+    if !pool.context.has_one_writer() || !keywords::takes_write_lock(request.text()) {
+        return Ok(None);
+    }
+    let turns = resilient_core::scope::writers_turn(pool).await;
+    turns.map_err(|failure| Error::from(failure).into())
 }
 
 /// What has to be known of a statement on the pool in case that it loses a deadlock.

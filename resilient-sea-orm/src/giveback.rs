@@ -5,6 +5,7 @@ use std::time::Duration;
 use resilient_core::{
     DriverError,
     driver::{Control, Disposal},
+    turns::HeldTurns,
 };
 use sea_orm::DbBackend;
 
@@ -14,13 +15,14 @@ use crate::{commit::MarkerTable, control::Restore, session::sqlx_control};
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Gives a connection back: as it is, after a rollback in the background, or closed. `close` is
-/// for one that is in order but has served its time.
+/// for one that is in order but has served its time. `turns` are over when its transaction is.
 pub(crate) fn dispose<DB: Engine>(
     mut conn: sqlx::pool::PoolConnection<DB>,
     how: Disposal,
     close: bool,
     roll_back: bool,
     mut restore: Restore,
+    turns: Option<HeldTurns>,
 ) where
     for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
 {
@@ -40,8 +42,12 @@ pub(crate) fn dispose<DB: Engine>(
             match tokio::time::timeout(CLEAN_UP_LIMIT, rolled_back).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) if DB::no_transaction(&error) => {}
-                Ok(Err(_)) | Err(_) => conn.close_on_drop(),
+                // What cannot be rolled back ends with the connection.
+                Ok(Err(_)) | Err(_) => {
+                    let _ = tokio::time::timeout(CLEAN_UP_LIMIT, conn.close()).await;
+                }
             }
+            drop(turns);
         });
         return;
     }

@@ -198,6 +198,18 @@ pub(crate) fn only_reads(sql: &str) -> bool {
         && words(sql).all(|(word, called)| !called || is_one_of(word, HARMLESS))
 }
 
+/// Whether a text may take `SQLite`'s write lock.
+pub(crate) fn takes_write_lock(sql: &str) -> bool {
+    const DML: &[&str] = &["INSERT", "UPDATE", "DELETE", "REPLACE"];
+    const DDL: &[&str] = &["CREATE", "DROP", "ALTER", "REINDEX", "VACUUM", "ANALYZE"];
+    statements(sql, false).any(|(first, _)| {
+        let with = first.eq_ignore_ascii_case("WITH");
+        is_one_of(first, DML)
+            || is_one_of(first, DDL)
+            || (with && words(sql).any(|(word, _)| is_one_of(word, DML)))
+    })
+}
+
 /// What may stand before a parenthesis in a statement that only reads.
 const HARMLESS: &[&str] = &[
     "ALL",
@@ -335,6 +347,28 @@ mod tests {
             DbBackend::MySql
         ));
         assert!(!may_commit("CALL store()", DbBackend::Postgres));
+    }
+
+    #[test]
+    fn what_takes_the_write_lock_is_known() {
+        for sql in [
+            "insert into t values (1)",
+            "PRAGMA busy_timeout = 1; DELETE FROM t",
+            "with x as (select 1) update t set a = 1",
+            "VACUUM",
+            "create table t (a int)",
+        ] {
+            assert!(takes_write_lock(sql), "{sql}");
+        }
+        for sql in [
+            "select 'delete'",
+            "PRAGMA journal_mode",
+            "with x as (select 1) select * from x",
+            "explain insert into t values (1)",
+            "",
+        ] {
+            assert!(!takes_write_lock(sql), "{sql}");
+        }
     }
 
     #[test]

@@ -44,6 +44,8 @@ mod control;
 mod diagnosis;
 mod error;
 mod extract;
+#[cfg(feature = "sqlx-sqlite")]
+mod file;
 #[cfg(feature = "sqlx-dep")]
 mod giveback;
 mod handover;
@@ -85,14 +87,14 @@ pub use resilient_core::{
         ConnectionState, HealthSettings, PoolReport, Sweep,
         report::{Diagnostics, HealthReport, HealthSummary, OverallStatus},
     },
-    metrics, policy, time,
+    metrics, policy, time, turns,
 };
 #[cfg(feature = "macros")]
 pub use resilient_macros::{ConstraintMessages, RepositoryError, SoftDelete, resilient};
 pub use sea_orm;
 pub use sea_orm::IsolationLevel;
 pub use stream::ResilientStream;
-pub use transact::TransactOptions;
+pub use transact::{SerializedOptions, TransactOptions};
 pub use transaction::ResilientTransaction;
 
 /// Compiles and runs the README's example.
@@ -109,6 +111,11 @@ struct ExactlyOnce;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/configuration.md")]
 struct Configuration;
+
+/// Compiles the examples of turns.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/turns.md")]
+struct Turns;
 
 /// Compiles the example of the sessions.
 #[cfg(doctest)]

@@ -1,7 +1,7 @@
 //! The database behind a [`ResilientConnection`](crate::ResilientConnection): SeaORM's
 //! connection, reached through its sqlx pool.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
@@ -46,6 +46,13 @@ impl Database for Pool {
     fn check_own_wait(&self, options: &BeginOptions) -> Result<(), Failure> {
         advice::check_room(self)?;
         advice::check_write_lock(self, options.takes_write_lock())
+    }
+
+    /// As long as for a connection.
+    fn patience(&self) -> Duration {
+        advice::gauge(self).map_or(self.context.limits().statement, |gauge| {
+            gauge.acquire_timeout
+        })
     }
 
     async fn acquire(&self) -> Result<Session, DriverError> {

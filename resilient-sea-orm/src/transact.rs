@@ -7,6 +7,7 @@ use resilient_core::{
     call::{self, Call},
     metrics,
     policy::{Delay, RetryPolicy},
+    turns::TurnKeys,
 };
 use sea_orm::IsolationLevel;
 
@@ -109,11 +110,60 @@ impl TransactOptions {
         self
     }
 
+    /// Takes turns with the other calls in this process that name one of these keys, before the
+    /// transaction begins; see [`turns`](crate::turns). To be set last.
+    ///
+    /// Inside another transaction the keys must be among those that it names, or it must not have
+    /// begun yet; without a transaction there is nothing to have turns for. Both are errors.
+    ///
+    /// ```
+    /// use resilient_sea_orm::{prelude::*, turns::TurnKeys};
+    ///
+    /// # async fn example(db: &ResilientConnection, from: i64, to: i64) -> Result<()> {
+    /// let options = TransactOptions::new()
+    ///     .retries(5)
+    ///     .serialize_by(TurnKeys::new().and(&from).and(&to));
+    /// db.transact(options, || async { Ok(()) }).await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn serialize_by(self, keys: TurnKeys) -> SerializedOptions {
+        SerializedOptions {
+            options: self,
+            keys,
+        }
+    }
+
     /// A policy for what is not set here.
     #[must_use]
     pub const fn policy(mut self, policy: RetryPolicy) -> Self {
         self.call = self.call.policy(policy);
         self
+    }
+}
+
+/// [`TransactOptions`] with the keys by which the call takes turns; see
+/// [`TransactOptions::serialize_by`].
+#[derive(Clone, Debug)]
+pub struct SerializedOptions {
+    options: TransactOptions,
+    keys: TurnKeys,
+}
+
+impl SerializedOptions {
+    pub(crate) fn named_at_least(mut self, name: &'static str) -> Self {
+        self.options = self.options.named_at_least(name);
+        self
+    }
+
+    pub(crate) fn method(&self) -> &'static str {
+        self.options.method()
+    }
+}
+
+impl From<TransactOptions> for SerializedOptions {
+    fn from(options: TransactOptions) -> Self {
+        options.serialize_by(TurnKeys::new())
     }
 }
 
@@ -129,13 +179,19 @@ impl ResilientConnection {
     ///
     /// # Cancel safety
     /// Dropping the future rolls the work back, unless COMMIT was already sent.
-    pub async fn transact<T, E, F, B>(&self, options: TransactOptions, body: B) -> Result<T, E>
+    pub async fn transact<T, E, F, B>(
+        &self,
+        options: impl Into<SerializedOptions>,
+        body: B,
+    ) -> Result<T, E>
     where
         B: FnMut() -> F,
         F: Future<Output = Result<T, E>>,
         E: From<Error>,
     {
+        let SerializedOptions { options, keys } = options.into();
         let method = metrics::global().method(options.method());
-        call::run(Call::new(&self.pool, method, options.call), body).await
+        let call = Call::in_turn(&self.pool, method, options.call, keys);
+        call::run(call, body).await
     }
 }

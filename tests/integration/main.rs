@@ -41,6 +41,7 @@ mod swallowed_nested;
 mod table_health;
 mod testing;
 mod time_limits;
+mod turns;
 mod verified;
 mod verify;
 mod violations_hard;

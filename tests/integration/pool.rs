@@ -105,7 +105,10 @@ async fn no_slot_is_lost_after_thousands_of_failed_acquires(engine: Engine) -> T
             for _ in 0..60 {
                 let options = TransactOptions::new().retries(0);
                 let result: Result<()> = db.transact(options, || add(&db, 1, -1)).await;
-                assert_eq!(result.unwrap_err().kind(), FaultKind::PoolTimeout);
+                let kind = result.unwrap_err().kind();
+                // There, writers stand in line before one of them asks for a connection.
+                let in_line = engine == Engine::Sqlite && kind == FaultKind::LockTimeout;
+                assert!(in_line || kind == FaultKind::PoolTimeout, "{kind}");
             }
         })
     });

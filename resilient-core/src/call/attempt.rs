@@ -14,6 +14,7 @@ use crate::{
     policy::Level,
     scope::{Detached, Frame, Scope, swallowed},
     time::Sleep,
+    turns::TurnKeys,
 };
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
@@ -35,6 +36,26 @@ pub(super) enum Work<D: Database> {
     Detached(Arc<Detached>),
     /// A transaction that nothing was asked of.
     Unopened,
+}
+
+impl<D: Database> Work<D> {
+    /// Names the turns that its transaction takes.
+    pub(super) fn name_turns(&self, keys: &TurnKeys) -> Result<(), Failure> {
+        match self {
+            Self::Own(scope) => {
+                let named = scope.transaction().name_turns(keys);
+                if named.is_err() {
+                    scope.abandon();
+                }
+                named
+            }
+            Self::Joined(scope) => scope.transaction().name_turns(keys),
+            Self::Detached(_) | Self::Unopened => Err(Failure::misuse(
+                "serialize_by is for calls with a transaction, which have their turn until it \
+                 ends: remove it, or choose another propagation",
+            )),
+        }
+    }
 }
 
 /// What a failed attempt left, as far as the decision needs it.

@@ -18,7 +18,9 @@ pub use running::{Done, End, Running};
 pub use site::Site;
 use state::{Settling, State};
 
-use crate::{CallOptions, driver::Database, metrics::MethodMetrics, scope::task::Slot};
+use crate::{
+    CallOptions, driver::Database, metrics::MethodMetrics, scope::task::Slot, turns::TurnKeys,
+};
 
 /// What follows an attempt.
 #[derive(Debug)]
@@ -66,6 +68,19 @@ impl<D: Database> Call<D> {
     /// Starts a call.
     pub fn new(db: &Arc<D>, method: &'static MethodMetrics, options: CallOptions) -> Self {
         Self::full(Box::new(State::new(db, method, options)))
+    }
+
+    /// Starts a call that takes turns with the other calls in this process that name one of these
+    /// keys; see [`turns`](crate::turns).
+    pub fn in_turn(
+        db: &Arc<D>,
+        method: &'static MethodMetrics,
+        options: CallOptions,
+        keys: TurnKeys,
+    ) -> Self {
+        Self::full(Box::new(
+            State::new(db, method, options).serialized_by(keys),
+        ))
     }
 
     #[inline]

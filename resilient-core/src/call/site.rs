@@ -21,6 +21,7 @@ use crate::{
         CallStatus, Detached, Frame, FramePlace, Later,
         task::{self, Slot},
     },
+    turns::TurnKeys,
 };
 
 /// A place in the source that makes resilient calls: its name, options and counters.
@@ -82,6 +83,19 @@ impl Site {
             }
             Start::Full => self.enter_full(db),
         }
+    }
+
+    /// The same for one that takes turns; see [`Call::in_turn`].
+    pub fn enter_in_turn<D: Database>(
+        &'static self,
+        db: &Arc<D>,
+        type_name: Option<fn() -> &'static str>,
+        keys: TurnKeys,
+    ) -> Call<D> {
+        if self.method.get().is_none() {
+            self.register(type_name);
+        }
+        Call::in_turn(db, self.metrics(), self.options, keys)
     }
 
     /// Limits, what is around a call, and an attempt's span are looked after from the start;

@@ -22,6 +22,7 @@ use crate::{
         Allowance, DelaySequence, Level, RetryPolicy, Situation, StopReason, Verdict, decide,
     },
     scope::{CallStatus, Frame, FramePlace, Holder, Scope, task::Slot},
+    turns::TurnKeys,
 };
 
 /// What a call's end means to what its body returned.
@@ -53,6 +54,8 @@ pub(super) struct State<D: Database> {
     allowance: Arc<Allowance>,
     /// What its attempts to commit are known by, if they are to be verified.
     token: Option<CommitToken>,
+    /// The turns that its transaction takes.
+    turns: Option<Box<TurnKeys>>,
     /// The attempt that runs.
     running: Option<Attempt<D>>,
     /// Why the next attempt cannot begin.
@@ -89,6 +92,7 @@ impl<D: Database> State<D> {
             delays: DelaySequence::new(policy.delay),
             outer: current,
             attempt: 0,
+            turns: None,
             running: None,
             refused: None,
             ended: false,
@@ -125,6 +129,7 @@ impl<D: Database> State<D> {
             delays: DelaySequence::new(policy.delay),
             outer: None,
             attempt: 1,
+            turns: None,
             running: Some(Attempt::new(&context, Arc::clone(frame), work, None, 1)),
             refused: None,
             ended: false,
@@ -137,6 +142,11 @@ impl<D: Database> State<D> {
             policy,
             started,
         })
+    }
+
+    pub(super) fn serialized_by(mut self, keys: TurnKeys) -> Self {
+        self.turns = (!keys.is_empty()).then(|| Box::new(keys));
+        self
     }
 
     /// Whether no further attempt can follow the next one, whatever it fails with.
@@ -215,6 +225,9 @@ impl<D: Database> State<D> {
             Mode::Joined(scope) => Work::Joined(scope.clone()),
             Mode::Detached => Work::Detached(Arc::default()),
         };
+        if let Some(keys) = &self.turns {
+            work.name_turns(keys)?;
+        }
         if let (Some(token), Work::Own(scope) | Work::Joined(scope)) = (self.token, &work) {
             scope.transaction().verify_by(token.attempt(self.attempt));
         }

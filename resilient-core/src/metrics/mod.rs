@@ -104,6 +104,10 @@ pub struct ConnectionMetrics {
     pub discarded: Counter,
     /// Retries refused for want of budget.
     pub budget_exhausted: Counter,
+    /// Transactions that waited for their turn before they began.
+    pub turns_waited: Counter,
+    /// How long they waited, in nanoseconds.
+    pub turn_wait_nanos: Counter,
     /// Faults, by kind.
     pub faults: ByKind,
     /// How often the circuit breaker opened.

@@ -168,6 +168,10 @@ pub struct ConnectionSnapshot {
     pub discarded: u64,
     /// Retries refused for want of budget.
     pub budget_exhausted: u64,
+    /// Transactions that waited for their turn before they began; see [`turns`](crate::turns).
+    pub turns_waited: u64,
+    /// How long they waited, all together.
+    pub turn_wait_seconds: f64,
     /// Failed transactions, and savepoints that were tried again, by fault.
     pub faults: BTreeMap<FaultKind, u64>,
     /// How often the circuit breaker opened.
@@ -179,6 +183,7 @@ pub struct ConnectionSnapshot {
 }
 
 impl ConnectionSnapshot {
+    #[allow(clippy::cast_precision_loss)]
     pub(super) fn of(c: &ConnectionMetrics) -> Self {
         Self {
             begun: c.begun.get(),
@@ -195,6 +200,8 @@ impl ConnectionSnapshot {
             savepoints_rolled_back: c.savepoints_rolled_back.get(),
             discarded: c.discarded.get(),
             budget_exhausted: c.budget_exhausted.get(),
+            turns_waited: c.turns_waited.get(),
+            turn_wait_seconds: c.turn_wait_nanos.get() as f64 / 1e9,
             faults: c.faults.read(),
             breaker_opened: c.breaker_opened.get(),
             breaker_rejected: c.breaker_rejected.get(),

@@ -4,6 +4,7 @@ mod committing;
 mod detached;
 mod frame;
 mod hooks;
+mod in_turn;
 mod ledger;
 mod refusal;
 mod scoped;
@@ -20,6 +21,7 @@ pub use frame::{
     Place, current, fails_by_itself, held_by_task, holder, within, write_lock_held_by_task,
 };
 pub use hooks::{HookError, HookKind, HookResult};
+pub use in_turn::writers_turn;
 pub(crate) use ledger::Holder;
 pub use ledger::ScopeId;
 pub use scoped::Scope;

@@ -88,3 +88,31 @@ pub(super) fn never_freed(limit: Duration) -> Failure {
          any more, or waits for this one"
     ))
 }
+
+/// Not silently without: who names keys relies on having their turns.
+pub(super) fn turns_too_late() -> Failure {
+    Failure::misuse(
+        "serialize_by names a key whose turn the transaction around this call does not have, and \
+         turns are taken before a transaction begins: name the key on the outermost method too, \
+         or make this call before that method's first statement",
+    )
+}
+
+/// Who has turns and waits for others can wait for somebody who waits for those.
+pub(super) fn more_turns() -> Failure {
+    Failure::misuse(
+        "serialize_by names a key whose turn the transaction around this call does not have, \
+         while it has others: waiting for one more could wait for itself; name all keys on the \
+         outermost method",
+    )
+    .of_kind(FaultKind::LockTimeout)
+}
+
+pub(super) fn turns_in_branch() -> Failure {
+    Failure::misuse(
+        "the transaction around this call takes its turns in another branch of the same task, \
+         and ends after this call: waiting for them would wait for itself; send a statement of \
+         the outer method before its branches",
+    )
+    .of_kind(FaultKind::LockTimeout)
+}

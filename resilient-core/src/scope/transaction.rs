@@ -365,13 +365,19 @@ impl<D: Database> Transaction<D> {
     pub(super) fn finish(&self, session: Option<D::Session>, how: Disposal) {
         if let Some(session) = session {
             // Out of the books before the session is somebody else's.
-            let ticket = self.ledger().ticket.take();
+            let (ticket, turns) = {
+                let mut ledger = self.ledger();
+                (ledger.ticket.take(), ledger.turns.give_back())
+            };
             drop(ticket);
             if how == Disposal::Discard {
                 self.metrics().discarded.add(1);
                 self.step(RecoveryStep::Close, true);
             }
-            session.dispose(how);
+            match turns {
+                Some(turns) => session.dispose_in_turn(how, turns),
+                None => session.dispose(how),
+            }
         }
     }
 }
@@ -409,9 +415,9 @@ async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) 
 }
 
 /// Waits for `wanted`, or answers `None` if `other` comes first.
-async fn first<T>(
+pub(super) async fn first<T>(
     mut wanted: Pin<&mut impl Future<Output = T>>,
-    mut other: Pin<&mut impl Future<Output = ()>>,
+    mut other: Pin<&mut (impl Future<Output = ()> + ?Sized)>,
 ) -> Option<T> {
     poll_fn(|cx| {
         if let Poll::Ready(value) = wanted.as_mut().poll(cx) {

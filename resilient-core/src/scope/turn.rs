@@ -185,6 +185,7 @@ impl<D: Database> Turn<D> {
     /// queue up behind one acquisition.
     async fn acquire(&mut self) -> Result<(), Failure> {
         let db = Arc::clone(self.transaction.database());
+        let turns = self.transaction.take_turns().await?;
         let permit = match db.context().vitals.breaker().map(Breaker::admit) {
             Some(Err(rejection)) => return Err(Failure::circuit_open(&rejection)),
             Some(Ok(permit)) => Some(permit),
@@ -201,6 +202,7 @@ impl<D: Database> Turn<D> {
         }
         if let Some(slot) = session.as_mut() {
             **slot = Some(acquired.map_err(Failure::database)?);
+            self.transaction.hold_turns(turns);
         }
         self.session = session;
         Ok(())

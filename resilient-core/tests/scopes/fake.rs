@@ -50,29 +50,39 @@ impl FakeDb {
         Self::with(RetryPolicy::new().delay(Delay::fixed(Duration::from_millis(10))))
     }
 
+    /// One with a single write lock, as embedded engines have it.
+    pub fn with_one_writer() -> Arc<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::made(RetryPolicy::new(), |context| {
+            context.with_one_writer(&("fake", number))
+        })
+    }
+
     pub fn with(policy: RetryPolicy) -> Arc<Self> {
-        Self::made(policy, None)
+        Self::made(policy, |context| context)
     }
 
     /// Two connections to what counts as one database.
     pub fn pair() -> (Arc<Self>, Arc<Self>) {
         static NEXT: AtomicU64 = AtomicU64::new(1 << 60);
         let identity = NEXT.fetch_add(1, Ordering::Relaxed);
-        let one = || Self::made(RetryPolicy::new(), Some(identity));
+        let one = || {
+            Self::made(RetryPolicy::new(), |context| {
+                context.with_identity(identity)
+            })
+        };
         (one(), one())
     }
 
-    fn made(policy: RetryPolicy, identity: Option<u64>) -> Arc<Self> {
+    fn made(policy: RetryPolicy, and: impl FnOnce(Context) -> Context) -> Arc<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         // Its own, as metrics are counted by name.
         let name = format!("fake {}", NEXT.fetch_add(1, Ordering::Relaxed));
         let clock = FakeClock::new();
-        let mut context = Context::new(name, IsolationLevel::ReadCommitted)
+        let context = and(Context::new(name, IsolationLevel::ReadCommitted))
             .with_policy(policy)
             .with_clock(Arc::new(clock.clone()));
-        if let Some(identity) = identity {
-            context = context.with_identity(identity);
-        }
         Arc::new(Self {
             server: Arc::default(),
             context: Arc::new(context),
@@ -126,6 +136,11 @@ impl FakeDb {
             turn.succeeded();
         }
         Ok(())
+    }
+
+    /// Transactions that waited for their turn so far.
+    pub fn waits(&self) -> u64 {
+        self.context.metrics().turns_waited.get()
     }
 
     /// Hooks run and failed so far.

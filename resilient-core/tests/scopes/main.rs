@@ -8,4 +8,5 @@ mod hooks;
 mod outside;
 mod plain;
 mod steps;
+mod turns;
 mod verified;

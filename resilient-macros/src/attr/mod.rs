@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) policy: Option<Setting<Path>>,
     pub(crate) db: Option<Setting<Expr>>,
     pub(crate) borrow: Option<Setting<Vec<Ident>>>,
+    pub(crate) serialize_by: Option<Setting<Vec<Expr>>>,
     pub(crate) name: Option<Setting<String>>,
     pub(crate) krate: Option<Setting<Path>>,
     pub(crate) skip: Option<Setting<()>>,
@@ -92,6 +93,11 @@ impl Options {
             policy: over(self.policy.as_ref(), block.policy.as_ref(), after),
             db: over(self.db.as_ref(), block.db.as_ref(), after),
             borrow: over(self.borrow.as_ref(), block.borrow.as_ref(), after),
+            serialize_by: over(
+                self.serialize_by.as_ref(),
+                block.serialize_by.as_ref(),
+                after,
+            ),
             name: over(self.name.as_ref(), block.name.as_ref(), after),
             krate: over(self.krate.as_ref(), block.krate.as_ref(), after),
             skip: over(self.skip.as_ref(), block.skip.as_ref(), after),
@@ -195,11 +201,7 @@ impl Reader<'_> {
             "commit" => options.commit = setting(key, order, read.word(words::COMMIT)),
             "db" => options.db = setting(key, order, read.expression()),
             "borrow" => options.borrow = setting(key, order, read.names()),
-            "serialize_by" => ctxt.error(
-                key.span(),
-                "`serialize_by` is not available yet, remove it; \
-                 until then `isolation = \"serializable\"` with `retries` keeps concurrent callers apart",
-            ),
+            "serialize_by" => options.serialize_by = setting(key, order, read.keys()),
             "name" => options.name = setting(key, order, read.name()),
             "crate" => options.krate = setting(key, order, read.path("::resilient_sea_orm")),
             "skip" => options.skip = setting(key, order, read.bare()),

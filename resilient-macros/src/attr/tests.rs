@@ -33,7 +33,8 @@ fn reads_every_key() {
         r#"retries = 5, on = [deadlock, connection], isolation = "serializable", read_only,
            propagation = "required", timeout = "500ms", deadline = "2s",
            backoff = exponential(base = "1ms", jitter = "equal"), policy = policies::PATIENT,
-           commit = "verified", db = pool::<A, B>(x, y), borrow = [order], name = "a.b",
+           commit = "verified", db = pool::<A, B>(x, y), borrow = [order],
+           serialize_by = (order.from, self.tenant), name = "a.b",
            crate = crate::facade,"#,
     );
     assert_eq!(options.retries.map(|it| it.value), Some(5));
@@ -58,7 +59,8 @@ fn reads_every_key() {
     assert!(options.policy.is_some() && options.db.is_some() && options.krate.is_some());
     assert_eq!(options.name.map(|it| it.value).as_deref(), Some("a.b"));
     assert_eq!(options.borrow.map(|it| it.value.len()), Some(1));
-    assert_eq!(options.keys, 14);
+    assert_eq!(options.serialize_by.map(|it| it.value.len()), Some(2));
+    assert_eq!(options.keys, 15);
 }
 
 #[test]
@@ -86,6 +88,26 @@ fn reads_every_word() {
         "exponential(max = \"5s\")",
     ] {
         good(&format!("backoff = {backoff}"));
+    }
+}
+
+#[test]
+fn reads_one_key_or_several() {
+    for (text, keys) in [
+        ("from", 1),
+        ("order.account_id", 1),
+        ("(from)", 1),
+        ("(from,)", 1),
+        ("(from, to)", 2),
+        ("((\"order\", id), key(&to))", 2),
+        ("each(&ids)", 1),
+    ] {
+        let options = good(&format!("serialize_by = {text}"));
+        assert_eq!(
+            options.serialize_by.map(|it| it.value.len()),
+            Some(keys),
+            "{text}"
+        );
     }
 }
 
@@ -160,7 +182,10 @@ fn refuses_wrong_kinds_of_value() {
         "borrow = order",
         "borrow = []",
         "borrow = [1]",
+        "serialize_by",
         "serialize_by = [from]",
+        "serialize_by = ()",
+        "serialize_by = \"from\"",
         "name = x",
         "name = \" \"",
         "crate = \"x\"",

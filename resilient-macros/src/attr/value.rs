@@ -176,6 +176,23 @@ impl Read<'_> {
         Some(names)
     }
 
+    /// An expression, or several in parentheses.
+    pub(super) fn keys(&self) -> Option<Vec<Expr>> {
+        let example = "(from, to)";
+        match self.plain() {
+            Some(Expr::Tuple(tuple)) if tuple.elems.is_empty() => {
+                self.wrong("at least one key", example)
+            }
+            Some(Expr::Tuple(tuple)) => Some(tuple.elems.iter().cloned().collect()),
+            // A list, as `borrow` takes one, would be one key; and a text the same for all.
+            None | Some(Expr::Array(_) | Expr::Lit(_)) => self.wrong(
+                "an expression, or several in parentheses, that say which calls take turns",
+                example,
+            ),
+            Some(key) => Some(vec![key.clone()]),
+        }
+    }
+
     /// A list of fault kinds and groups.
     pub(super) fn faults(&self) -> Option<Vec<Faults>> {
         let example = "[deadlock, serialization_failure]";

@@ -11,6 +11,7 @@
 //! ```text
 //! static SITE: Site = Site::new("Accounts::transfer", CallOptions::new());
 //! let mut call = call(&SITE, &(self.db), None);
+//! // With `serialize_by`: call_in_turn(.., TurnKeys::new().and(&(from.id)))
 //! let mut owned = Owned::new(from);
 //! loop {
 //!     let last = call.is_last_attempt();
@@ -103,11 +104,15 @@ fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
         }
         (None, this) => quote!(#this.db),
     };
+    let start = match options::turns(&method.options, private) {
+        None => quote!(#private::call(&#site, &(#db), #type_name)),
+        Some(keys) => quote!(#private::call_in_turn(&#site, &(#db), #type_name, #keys)),
+    };
     // It is taken up again for each further attempt.
     let mutable = method.options.may_retry().then(|| quote!(mut));
     quote_spanned! {Span::mixed_site()=>
         static #site: #private::Site = #private::Site::new(#name, #options);
-        let #mutable #call = #private::call(&#site, &(#db), #type_name);
+        let #mutable #call = #start;
     }
 }
 

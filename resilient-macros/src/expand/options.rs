@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use crate::attr::{Backoff, Faults, Options};
 use crate::words::camel_case;
@@ -50,6 +51,17 @@ pub(super) fn call_options(options: &Options, private: &TokenStream) -> TokenStr
         chain.extend(quote_spanned!(site=> .policy(#policy)));
     }
     chain
+}
+
+/// The keys by which the call takes turns. What is wrong with one is said at it.
+pub(super) fn turns(options: &Options, private: &TokenStream) -> Option<TokenStream> {
+    let keys = &options.serialize_by.as_ref()?.value;
+    let mut chain = quote_spanned!(Span::mixed_site()=> #private::TurnKeys::new());
+    for key in keys {
+        let at = key.span().resolved_at(Span::mixed_site());
+        chain.extend(quote_spanned!(at=> .and(&(#key))));
+    }
+    Some(chain)
 }
 
 /// `FaultSet::NONE.union(FaultSet::CONTENTION).with(FaultKind::PoolTimeout)`.

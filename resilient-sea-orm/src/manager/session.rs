@@ -16,7 +16,7 @@ use resilient_core::{
 };
 
 use super::{Condition, ManagedReport, gate::Gate, work::Unit};
-use crate::{Error, ResilientConnection, Result, TransactOptions, pool::Pool};
+use crate::{Error, ResilientConnection, Result, SerializedOptions, TransactOptions, pool::Pool};
 
 /// What one worker, request or job does on a database, under an id of its own.
 ///
@@ -165,7 +165,11 @@ impl ManagedSession {
     ///
     /// # Cancel safety
     /// As there.
-    pub async fn run_with<T, E, F, B>(&self, options: TransactOptions, mut body: B) -> Result<T, E>
+    pub async fn run_with<T, E, F, B>(
+        &self,
+        options: impl Into<SerializedOptions>,
+        mut body: B,
+    ) -> Result<T, E>
     where
         B: FnMut(ResilientConnection) -> F,
         F: Future<Output = Result<T, E>>,
@@ -173,7 +177,7 @@ impl ManagedSession {
     {
         self.ensure_healthy().await?;
         let shared = &*self.shared;
-        let options = options.named_at_least("session");
+        let options = options.into().named_at_least("session");
         let unit = Unit::begin(shared, options.method());
         let attempt = || {
             let (work, unit) = (body(shared.db.clone()), &unit);

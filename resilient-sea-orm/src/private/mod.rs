@@ -20,6 +20,7 @@ pub use resilient_core::{
     constraint::{Registration, inventory},
     health::soft_delete::Registration as SoftDeleteRegistration,
     policy::{Delay, Jitter, RetryPolicy},
+    turns::TurnKeys,
 };
 
 pub use sea_orm::DbErr;
@@ -61,4 +62,13 @@ pub fn call<C: Connected + ?Sized>(
     type_name: Option<fn() -> &'static str>,
 ) -> Call<Pool> {
     site.enter(&db.connection().pool, type_name)
+}
+
+pub fn call_in_turn<C: Connected + ?Sized>(
+    site: &'static Site,
+    db: &C,
+    type_name: Option<fn() -> &'static str>,
+    keys: TurnKeys,
+) -> Call<Pool> {
+    site.enter_in_turn(&db.connection().pool, type_name, keys)
 }

@@ -14,6 +14,7 @@ use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
     health::{Closing, Lease, speaks_against_others},
+    turns::HeldTurns,
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
@@ -88,6 +89,8 @@ pub struct Session {
     pub(crate) faults: Option<Arc<crate::testing::Slot>>,
     #[cfg(feature = "testing")]
     pub(crate) late: Option<crate::testing::Late>,
+    /// The turns that its transaction or statement has.
+    turns: Option<HeldTurns>,
     /// Last, so that the connection is on its way back when it counts as given back.
     lease: Option<Lease>,
 }
@@ -123,6 +126,7 @@ impl Session {
             changed_schema: false,
             handover: None,
             handed: 0,
+            turns: None,
             #[cfg(feature = "testing")]
             faults: None,
             #[cfg(feature = "testing")]
@@ -165,6 +169,11 @@ impl Session {
                 .is_closed(),
             Wire::SeaOrm { .. } => true,
         }
+    }
+
+    /// It has these turns until it is given back.
+    pub(crate) fn hold(&mut self, turns: Option<HeldTurns>) {
+        self.turns = turns;
     }
 
     /// A statement has done well; if it changed the schema, what was read of it is forgotten.
@@ -427,6 +436,11 @@ impl resilient_core::driver::Session for Session {
         }
     }
 
+    fn dispose_in_turn(mut self, how: Disposal, turns: HeldTurns) {
+        self.turns = Some(turns);
+        self.dispose(how);
+    }
+
     fn dispose(mut self, how: Disposal) {
         #[cfg(feature = "testing")]
         if let Some(late) = self.late.take() {
@@ -455,6 +469,8 @@ impl resilient_core::driver::Session for Session {
             && let Some(handover) = self.handover.take()
         {
             self.handover = Some(Arc::clone(&handover));
+            // The transaction has ended, and whoever is next has turns of its own.
+            drop(self.turns.take());
             match handover.hand(self) {
                 Some(unwanted) => self = unwanted,
                 None => return,
@@ -465,17 +481,38 @@ impl resilient_core::driver::Session for Session {
             // before it; closing the connection is what surely ends its transaction.
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => {
-                dispose(conn, how, close, how == Disposal::RollBack, self.restore);
+                dispose(
+                    conn,
+                    how,
+                    close,
+                    how == Disposal::RollBack,
+                    self.restore,
+                    self.turns,
+                );
             }
             #[cfg(feature = "sqlx-mysql")]
             Wire::MySql(conn) => {
-                dispose(conn, how, close, how == Disposal::RollBack, self.restore);
+                dispose(
+                    conn,
+                    how,
+                    close,
+                    how == Disposal::RollBack,
+                    self.restore,
+                    self.turns,
+                );
             }
             // Its worker runs commands one after another, so a rollback always comes last; and
             // closing an in-memory database would lose it.
             #[cfg(feature = "sqlx-sqlite")]
             Wire::Sqlite(conn) => {
-                dispose(conn, how, close, how != Disposal::Clean, self.restore);
+                dispose(
+                    conn,
+                    how,
+                    close,
+                    how != Disposal::Clean,
+                    self.restore,
+                    self.turns,
+                );
             }
             // SeaORM's transaction rolls back when dropped.
             Wire::SeaOrm { .. } => {}
