@@ -4,6 +4,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{
     Failure, IsolationLevel,
+    admission::{Admission, AdmissionSnapshot, Gates},
     commit::{CommitStatus, CommitToken, Tidied, VerifySettings},
     config::Config,
     failure::DriverError,
@@ -28,6 +29,9 @@ pub struct BeginOptions {
     pub locking: Locking,
     /// The time left to the call, for the server's own statement timeout.
     pub time_left: Option<Duration>,
+    /// How long a statement may wait for a lock; as the session has it if `None` or if that is
+    /// shorter.
+    pub lock_timeout: Option<Duration>,
 }
 
 impl BeginOptions {
@@ -189,6 +193,8 @@ pub struct Context {
     pub(crate) default_isolation: IsolationLevel,
     pub(crate) policy: RetryPolicy,
     pub(crate) locking: Locking,
+    pub(crate) admission: Admission,
+    pub(crate) gates: Gates,
     pub(crate) verify: VerifySettings,
     pub(crate) tidied: Tidied,
     pub(crate) budget: Budget,
@@ -241,6 +247,8 @@ impl Context {
             default_isolation,
             policy: RetryPolicy::new(),
             locking: Locking::default(),
+            admission: Admission::default(),
+            gates: Gates::default(),
             verify: VerifySettings::default(),
             tidied: Tidied::default(),
             budget: Budget::default(),
@@ -273,6 +281,18 @@ impl Context {
     pub fn with_locking(mut self, locking: Locking) -> Self {
         self.locking = locking;
         self
+    }
+
+    /// Sets whether calls that are in each other's way take turns, unless they ask otherwise.
+    #[must_use]
+    pub fn with_admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
+    }
+
+    /// How many transactions of each method are open and may be, of those that were called.
+    pub fn admission(&self) -> Vec<AdmissionSnapshot> {
+        self.gates.snapshot()
     }
 
     /// Sets how commits are verified.

@@ -12,6 +12,7 @@ use crate::commit::MarkerTable;
 pub(crate) struct Restore {
     query_only: bool,
     time_limit: bool,
+    lock_limit: bool,
 }
 
 /// The text of `steps`, separated by semicolons.
@@ -81,14 +82,16 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
             if options.read_only {
                 text.push_str(" READ ONLY");
             }
-            if let Some(left) = options.time_left {
-                postgres_limit(text, left);
-            }
+            postgres_limits(text, options);
         }
         DbBackend::MySql => {
             if let Some(left) = options.time_left {
                 mariadb_limit(text, left);
                 restore.time_limit = true;
+            }
+            if let Some(limit) = options.lock_timeout {
+                innodb_lock_limit(text, limit);
+                restore.lock_limit = true;
             }
             if let Some(isolation) = options.isolation {
                 push(
@@ -115,14 +118,36 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
     }
 }
 
-/// The server's own limit for each statement, unless the session's is shorter already.
-fn postgres_limit(text: &mut String, left: Duration) {
-    let ms = left.as_millis().clamp(1, i32::MAX as u128);
+/// The server's own limits for each statement and its locks, unless the session's are shorter
+/// already. A setting is shown with its unit, as in `20s` or `2min`, which reads as an interval.
+fn postgres_limits(text: &mut String, options: BeginOptions) {
+    let limits = [
+        ("statement_timeout", options.time_left),
+        ("lock_timeout", options.lock_timeout),
+    ];
+    let mut separator = ";SELECT ";
+    for (name, limit) in limits {
+        let Some(limit) = limit else { continue };
+        let ms = limit.as_millis().clamp(1, i32::MAX as u128);
+        push(
+            text,
+            format_args!(
+                "{separator}set_config('{name}',CASE WHEN current_setting('{name}')::interval \
+                 BETWEEN '1ms' AND '{ms}ms' THEN current_setting('{name}') ELSE '{ms}ms' END,true)"
+            ),
+        );
+        separator = ",";
+    }
+}
+
+/// How long InnoDB waits for a lock, in whole seconds, unless the session's limit is shorter.
+fn innodb_lock_limit(text: &mut String, limit: Duration) {
+    let seconds = limit.as_secs_f64().ceil().clamp(1.0, 1_073_741_824.0);
     push(
         text,
         format_args!(
-            ";SELECT set_config('statement_timeout',CASE WHEN setting::bigint BETWEEN 1 AND {ms} \
-             THEN setting ELSE '{ms}' END,true) FROM pg_settings WHERE name='statement_timeout'"
+            "SET @resilient_lock=@@session.innodb_lock_wait_timeout,\
+             @@session.innodb_lock_wait_timeout=LEAST(@@session.innodb_lock_wait_timeout,{seconds:.0});"
         ),
     );
 }
@@ -169,6 +194,9 @@ fn end(text: &mut String, word: &str, checked: bool, backend: DbBackend, restore
         text.push_str(
             "SET @resilient_done=0/*M!100100 ,@@session.max_statement_time=@resilient_limit*/;",
         );
+    }
+    if backend == DbBackend::MySql && restore.lock_limit {
+        text.push_str("SET @@session.innodb_lock_wait_timeout=@resilient_lock;");
     }
     match (backend, word, checked) {
         // COMMIT of an aborted transaction is answered with success; any other statement in

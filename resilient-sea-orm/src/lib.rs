@@ -77,6 +77,7 @@ pub use manager::DatabaseManager;
 pub use resilient_core as core;
 pub use resilient_core::{
     Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation, config,
+    admission::{Admission, AdmissionSnapshot},
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
     health::{

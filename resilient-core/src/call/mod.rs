@@ -5,6 +5,7 @@
 //! Everything that is decided is decided here, once.
 
 mod attempt;
+mod locks;
 mod mode;
 mod site;
 
@@ -166,16 +167,17 @@ impl<D: Database> Call<D> {
             return Err(timeout(Reason::Deadline));
         }
         let work = match self.mode.as_ref().map_err(Clone::clone)? {
-            Mode::Root => Work::Own(Scope::root_of(
-                &self.db,
-                BeginOptions {
+            Mode::Root => {
+                let left = self.limit(now).map(|(limit, _)| limit);
+                let options = BeginOptions {
                     isolation: self.options.isolation,
                     read_only: self.options.read_only,
                     locking: self.db.context().locking,
-                    time_left: self.limit(now).map(|(limit, _)| limit),
-                },
-                Some(self.method.name()),
-            )),
+                    time_left: left,
+                    lock_timeout: self.lock_timeout(left, now),
+                };
+                Work::Own(Scope::root_of(&self.db, options, self.owner()))
+            }
             Mode::Nested(outer) => Work::Own(outer.nested(Holder::Call)?),
             Mode::Joined(scope) => Work::Joined(scope.clone()),
             Mode::Detached => Work::Detached(Arc::default()),

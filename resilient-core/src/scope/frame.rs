@@ -37,6 +37,9 @@ pub(crate) trait AnyScope: Any + Send + Sync {
     /// Something else has happened since the scope's latest failure, which therefore is not what
     /// the body fails of.
     fn go_on(&self);
+
+    /// Whether it is in a transaction that has a connection.
+    fn holds_session(&self) -> bool;
 }
 
 impl<D: Database> AnyScope for Scope<D> {
@@ -46,6 +49,10 @@ impl<D: Database> AnyScope for Scope<D> {
 
     fn go_on(&self) {
         self.transaction().ledger().succeeded(self.id());
+    }
+
+    fn holds_session(&self) -> bool {
+        self.transaction().ledger().sent(ScopeId::ROOT)
     }
 }
 
@@ -77,6 +84,20 @@ pub fn fails_by_itself() {
 impl Frame {
     pub(crate) fn current() -> Option<Arc<Frame>> {
         CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Whether a call around the running code has a connection of whatever database.
+    pub(crate) fn holds_session() -> bool {
+        let mut at = Self::current();
+        while let Some(frame) = at.take() {
+            if let FramePlace::Scope(scope) = &frame.place
+                && scope.holds_session()
+            {
+                return true;
+            }
+            at.clone_from(&frame.parent);
+        }
+        false
     }
 
     /// The innermost frame of a database.

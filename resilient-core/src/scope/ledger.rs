@@ -2,7 +2,9 @@
 //! what is lost. Pure state, no I/O; [`Transaction`](super::Transaction) acts on it.
 
 use super::hooks::{Hook, Hooks};
-use crate::{CommitToken, Effect, Failure, driver::Control, health::sessions::Ticket};
+use crate::{
+    CommitToken, Effect, Failure, admission::Permit, driver::Control, health::sessions::Ticket,
+};
 
 /// A scope within its transaction. The root is [`ScopeId::ROOT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,8 @@ pub(crate) struct Ledger {
     pub(super) next_hook: u64,
     /// Its place among the open transactions.
     pub(crate) ticket: Option<Ticket>,
+    /// Its place among those of its method.
+    pub(crate) permit: Option<Permit>,
 }
 
 impl Ledger {
@@ -145,6 +149,7 @@ impl Ledger {
             undone: Vec::new(),
             next_hook: 0,
             ticket: None,
+            permit: None,
         }
     }
 

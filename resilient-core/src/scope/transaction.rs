@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     CommitToken, Effect, Fault, FaultKind, FaultSet,
+    admission::Owner,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     health::recovery::RecoveryStep,
@@ -33,8 +34,7 @@ const HANDLE_WAIT: Duration = Duration::from_secs(5);
 pub struct Transaction<D: Database> {
     pub(super) db: Arc<D>,
     pub(super) options: BeginOptions,
-    /// Whose it is; `None` for one of `begin()`.
-    pub(super) method: Option<&'static str>,
+    pub(super) owner: Owner,
     ledger: Mutex<Ledger>,
     pub(super) wire: Arc<AsyncMutex<Option<D::Session>>>,
     pub(super) turns: Notify,
@@ -45,12 +45,12 @@ impl<D: Database> Transaction<D> {
     pub(crate) fn new(
         db: Arc<D>,
         options: BeginOptions,
-        method: Option<&'static str>,
+        owner: Owner,
     ) -> Arc<Self> {
         Arc::new(Self {
             db,
             options,
-            method,
+            owner,
             ledger: Mutex::new(Ledger::new()),
             wire: Arc::new(AsyncMutex::new(None)),
             turns: Notify::new(),
@@ -372,6 +372,8 @@ impl<D: Database> Transaction<D> {
                 self.step(RecoveryStep::Close, true);
             }
             session.dispose(how);
+            // After the session has gone back, as who is let in wants one.
+            self.leave(how);
         }
     }
 }

@@ -1,0 +1,330 @@
+//! [`Limit`]: how many at a time, found out by trying. Pure state.
+//!
+//! Time is cut into stretches of about a hundred commits. Three things of a stretch decide:
+//!
+//! - *waste*, the share of the time in transactions that went into attempts which failed by
+//!   contention: without it there is nothing to limit;
+//! - the *latency gradient*, the fastest commit's time over the mean: it says how far down to go,
+//!   as what is beyond is spent in waiting for others;
+//! - *goodput*, what was done a second: it says whether that was right. A lower limit is kept if
+//!   as much is done with it, a higher one if more is, or as much without waste.
+//!
+//! What turned out wrong is tried again after a time that doubles.
+
+use std::time::{Duration, Instant};
+
+/// More than any pool has connections.
+pub(crate) const UNLIMITED: usize = 1 << 20;
+
+/// Commits of a full stretch, and its least and greatest length.
+const COMMITS: u32 = 100;
+const SHORTEST: Duration = Duration::from_millis(25);
+const LONGEST: Duration = Duration::from_millis(400);
+
+/// Without anybody in flight for so long, a stretch begins anew.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// Waste from which on a lower limit is tried, and below which a higher one costs nothing.
+const WASTEFUL: f64 = 0.10;
+const CLEAN: f64 = 0.02;
+
+/// What a lower limit must reach of the goodput before, and a higher one.
+const AS_MUCH: f64 = 0.97;
+const MORE: f64 = 1.05;
+
+/// Pauses between trials.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
+const LONG_PAUSE: Duration = Duration::from_secs(5);
+
+/// For how long a lock timeout or deadlock makes statements impatient, and how impatient.
+const WARY: Duration = Duration::from_secs(30);
+const BRISK: Duration = Duration::from_millis(20);
+const SLOW: Duration = Duration::from_secs(1);
+const FASTEST_TIMES: u32 = 16;
+
+/// How a transaction ended, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It committed, or failed of something else than contention.
+    Done,
+    /// It was in another's way, or another in its.
+    Contended {
+        /// It waited for a lock: a deadlock or a lock timeout.
+        waited: bool,
+    },
+    /// It says nothing: it was cancelled or lost its server.
+    Void,
+}
+
+/// What happened in a stretch.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    since: Instant,
+    /// Whether no more than the limit are in flight: before, the earlier limit has its effect.
+    settled: bool,
+    done: u32,
+    contended: u32,
+    busy: Duration,
+    wasted: Duration,
+    fastest: Duration,
+    entered: u32,
+    waited: u32,
+    peak: usize,
+}
+
+/// What it comes to.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Done a second.
+    goodput: f64,
+    waste: f64,
+    contended: u32,
+    /// The fastest commit's time over the mean of all.
+    gradient: f64,
+    /// Whether the limit kept anybody waiting.
+    binding: bool,
+    peak: usize,
+}
+
+impl Stretch {
+    fn new(now: Instant, settled: bool) -> Self {
+        Self {
+            since: now,
+            settled,
+            done: 0,
+            contended: 0,
+            busy: Duration::ZERO,
+            wasted: Duration::ZERO,
+            fastest: Duration::MAX,
+            entered: 0,
+            waited: 0,
+            peak: 0,
+        }
+    }
+
+    fn over(&self, now: Instant) -> bool {
+        let length = now.saturating_duration_since(self.since);
+        length >= LONGEST || (length >= SHORTEST && self.done >= COMMITS)
+    }
+
+    fn found(&self, now: Instant) -> Found {
+        let length = now.saturating_duration_since(self.since).as_secs_f64();
+        let busy = self.busy.as_secs_f64().max(f64::MIN_POSITIVE);
+        let all = f64::from(self.done + self.contended).max(1.0);
+        let mean = busy / all;
+        let fastest = if self.done == 0 {
+            0.0
+        } else {
+            self.fastest.as_secs_f64()
+        };
+        Found {
+            goodput: f64::from(self.done) / length.max(f64::MIN_POSITIVE),
+            waste: self.wasted.as_secs_f64() / busy,
+            contended: self.contended,
+            gradient: fastest / mean,
+            binding: self.waited * 2 > self.entered,
+            peak: self.peak,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// It is what it is until then.
+    Resting(Instant),
+    /// Another limit is tried, after one that had this goodput.
+    Trying { before: usize, goodput: f64 },
+}
+
+/// How many at a time.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    limit: usize,
+    phase: Phase,
+    stretch: Stretch,
+    /// Pauses after trials that were wrong, down and up.
+    pause_down: Duration,
+    pause_up: Duration,
+    /// Not to try lower before.
+    not_down: Option<Instant>,
+    fastest: Option<Duration>,
+    wary_until: Option<Instant>,
+    last_left: Instant,
+    changes: u64,
+}
+
+impl Limit {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            limit: UNLIMITED,
+            phase: Phase::Resting(now),
+            stretch: Stretch::new(now, true),
+            pause_down: SHORT_PAUSE,
+            pause_up: SHORT_PAUSE,
+            not_down: None,
+            fastest: None,
+            wary_until: None,
+            last_left: now,
+            changes: 0,
+        }
+    }
+
+    /// How many may be in flight; [`UNLIMITED`] without a limit, never 0.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How often it was changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// How long statements may wait for locks: a multiple of what a whole transaction takes, for
+    /// a while after one was seen to wait in vain.
+    pub(crate) fn lock_timeout(&self, now: Instant) -> Option<Duration> {
+        let fastest = self.fastest?;
+        let wary = self.wary_until.is_some_and(|until| now < until);
+        wary.then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
+    }
+
+    /// One more is in flight.
+    pub(crate) fn entered(&mut self, now: Instant, waited: bool, in_flight: usize) {
+        let idle = now.saturating_duration_since(self.last_left);
+        if in_flight == 1 && idle > IDLE {
+            self.stretch = Stretch::new(now, true);
+        }
+        let stretch = &mut self.stretch;
+        stretch.entered += 1;
+        stretch.waited += u32::from(waited);
+        stretch.peak = stretch.peak.max(in_flight);
+    }
+
+    /// One has ended after so long; so many are left in flight.
+    pub(crate) fn left(&mut self, now: Instant, took: Duration, ended: Ended, in_flight: usize) {
+        self.last_left = now;
+        if let Ended::Contended { waited: true } = ended {
+            self.wary_until = now.checked_add(WARY);
+        }
+        if !self.stretch.settled {
+            if in_flight <= self.limit {
+                self.stretch = Stretch::new(now, true);
+            }
+            return;
+        }
+        let stretch = &mut self.stretch;
+        match ended {
+            Ended::Done => {
+                stretch.done += 1;
+                stretch.fastest = stretch.fastest.min(took);
+                stretch.busy += took;
+            }
+            Ended::Contended { .. } => {
+                stretch.contended += 1;
+                stretch.wasted += took;
+                stretch.busy += took;
+            }
+            Ended::Void => {}
+        }
+        if stretch.over(now) {
+            let (found, done, fastest) = (stretch.found(now), stretch.done, stretch.fastest);
+            if done > 0 {
+                self.remember(fastest);
+            }
+            self.stretch = Stretch::new(now, true);
+            self.judge(now, found);
+        }
+    }
+
+    fn remember(&mut self, fastest: Duration) {
+        self.fastest = Some(match self.fastest {
+            Some(known) if known < fastest => known + (fastest - known) / 8,
+            _ => fastest,
+        });
+    }
+
+    fn judge(&mut self, now: Instant, found: Found) {
+        match self.phase {
+            Phase::Resting(until) => self.rested(now, until, found),
+            Phase::Trying { before, goodput } if self.limit < before => {
+                if !found.binding || found.goodput >= goodput * AS_MUCH {
+                    self.pause_down = SHORT_PAUSE;
+                    self.rest(now, SHORTEST);
+                    self.rested(now, now, found);
+                } else {
+                    // Too far down. What is in between shows on the way up.
+                    self.not_down = now.checked_add(self.pause_down);
+                    self.pause_down = (self.pause_down * 2).min(LONG_PAUSE);
+                    self.pause_up = SHORT_PAUSE;
+                    self.go_up(now, found, before);
+                }
+            }
+            Phase::Trying { before, goodput } => {
+                let more = found.goodput >= goodput * MORE;
+                let clean = found.waste < CLEAN && found.goodput >= goodput * AS_MUCH;
+                if more || clean {
+                    self.pause_up = SHORT_PAUSE;
+                    self.rest(now, Duration::ZERO);
+                    if found.binding {
+                        self.go_up(now, found, UNLIMITED);
+                    }
+                } else {
+                    self.set(now, before);
+                    self.rest(now, self.pause_up);
+                    self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// A stretch at a limit that is not being tried.
+    fn rested(&mut self, now: Instant, until: Instant, found: Found) {
+        let much = found.contended > 1 || found.waste >= 0.5;
+        let at_most = self.limit.min(found.peak);
+        let lower_is_due = self.not_down.is_none_or(|at| now >= at);
+        if found.waste >= WASTEFUL && much && at_most > 1 && lower_is_due {
+            self.go_down(now, found, at_most);
+        } else if now >= until && found.binding && self.limit < UNLIMITED {
+            self.go_up(now, found, UNLIMITED);
+        }
+    }
+
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss
+    )]
+    fn go_down(&mut self, now: Instant, found: Found, from: usize) {
+        // Twice what would be in flight if nobody waited for others.
+        let useful = (from as f64 * found.gradient * 2.0).ceil() as usize;
+        let target = useful.clamp(1, from / 2);
+        self.try_out(now, found, target, self.limit);
+    }
+
+    fn go_up(&mut self, now: Instant, found: Found, at_most: usize) {
+        let target = self.limit.saturating_mul(2).min(at_most).min(UNLIMITED);
+        // Far above what there ever was it has no effect.
+        let target = if target > 1 << 10 { UNLIMITED } else { target };
+        if target > self.limit {
+            self.try_out(now, found, target, self.limit);
+        }
+    }
+
+    fn try_out(&mut self, now: Instant, found: Found, target: usize, before: usize) {
+        self.phase = Phase::Trying {
+            before,
+            goodput: found.goodput,
+        };
+        self.set(now, target);
+    }
+
+    fn rest(&mut self, now: Instant, pause: Duration) {
+        self.phase = Phase::Resting(now.checked_add(pause).unwrap_or(now));
+    }
+
+    fn set(&mut self, now: Instant, limit: usize) {
+        let lower = limit < self.limit;
+        self.changes += u64::from(limit != self.limit);
+        self.limit = limit.clamp(1, UNLIMITED);
+        self.stretch = Stretch::new(now, !lower);
+    }
+}
