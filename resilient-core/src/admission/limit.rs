@@ -28,13 +28,25 @@ const IDLE: Duration = Duration::from_millis(100);
 const WASTEFUL: f64 = 0.10;
 const CLEAN: f64 = 0.02;
 
-/// What a lower limit must reach of the goodput before, and a higher one.
+/// What a lower limit must reach of the score before, and a higher one.
 const AS_MUCH: f64 = 0.97;
 const MORE: f64 = 1.05;
+
+/// What decides at once; what is in between is measured in turns, so many times.
+const FAR_MORE: f64 = 1.3;
+const FAR_LESS: f64 = 0.8;
+const TURNS: u32 = 2;
+
+/// How much of the waste is held against a limit: it costs the server, and retries run out.
+const DISLIKE: f64 = 0.15;
 
 /// Pauses between trials.
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
 const LONG_PAUSE: Duration = Duration::from_secs(5);
+
+/// How many times longer than a trial that was wrong the pause after it is, and the most.
+const COST: u32 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// For how long a lock timeout or deadlock makes statements impatient, and how impatient.
 const WARY: Duration = Duration::from_secs(30);
@@ -75,6 +87,7 @@ struct Stretch {
 /// What it comes to.
 #[derive(Clone, Copy, Debug)]
 struct Found {
+    length: Duration,
     /// Done a second.
     goodput: f64,
     waste: f64,
@@ -84,6 +97,12 @@ struct Found {
     /// Whether the limit kept anybody waiting.
     binding: bool,
     peak: usize,
+}
+
+impl Found {
+    fn score(&self) -> f64 {
+        self.goodput * (1.0 - DISLIKE * self.waste)
+    }
 }
 
 impl Stretch {
@@ -108,7 +127,8 @@ impl Stretch {
     }
 
     fn found(&self, now: Instant) -> Found {
-        let length = now.saturating_duration_since(self.since).as_secs_f64();
+        let length = now.saturating_duration_since(self.since);
+        let seconds = length.as_secs_f64().max(f64::MIN_POSITIVE);
         let busy = self.busy.as_secs_f64().max(f64::MIN_POSITIVE);
         let all = f64::from(self.done + self.contended).max(1.0);
         let mean = busy / all;
@@ -118,7 +138,8 @@ impl Stretch {
             self.fastest.as_secs_f64()
         };
         Found {
-            goodput: f64::from(self.done) / length.max(f64::MIN_POSITIVE),
+            length,
+            goodput: f64::from(self.done) / seconds,
             waste: self.wasted.as_secs_f64() / busy,
             contended: self.contended,
             gradient: fastest / mean,
@@ -132,8 +153,59 @@ impl Stretch {
 enum Phase {
     /// It is what it is until then.
     Resting(Instant),
-    /// Another limit is tried, after one that had this goodput.
-    Trying { before: usize, goodput: f64 },
+    /// Another limit is tried against the one before.
+    Trying(Trial),
+}
+
+/// Two limits in turns, so that a machine that is slower for a while does not decide.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    before: usize,
+    tried: usize,
+    /// The sums of what they scored.
+    score_before: f64,
+    score_tried: f64,
+    /// Stretches of the tried one.
+    stretches: u32,
+}
+
+/// What became of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Open,
+    Right,
+    Wrong,
+}
+
+impl Trial {
+    fn down(&self) -> bool {
+        self.tried < self.before
+    }
+
+    /// Whether the tried one, that came to `found`, is right.
+    fn verdict(&self, found: Found) -> Verdict {
+        let ratio = self.score_tried / self.score_before.max(f64::MIN_POSITIVE);
+        if self.down() && !found.binding {
+            // Nobody had to wait for it.
+            return Verdict::Right;
+        }
+        if ratio >= FAR_MORE {
+            return Verdict::Right;
+        }
+        if ratio <= FAR_LESS {
+            return Verdict::Wrong;
+        }
+        let free = found.waste < CLEAN && !self.down();
+        if self.stretches < TURNS && !free {
+            return Verdict::Open;
+        }
+        let enough = if self.down() || free { AS_MUCH } else { MORE };
+        if ratio >= enough {
+            Verdict::Right
+        } else {
+            Verdict::Wrong
+        }
+    }
 }
 
 /// How many at a time.
@@ -147,6 +219,8 @@ pub(crate) struct Limit {
     pause_up: Duration,
     /// Not to try lower before.
     not_down: Option<Instant>,
+    /// What was too low, the last time.
+    floor: usize,
     fastest: Option<Duration>,
     wary_until: Option<Instant>,
     last_left: Instant,
@@ -162,6 +236,7 @@ impl Limit {
             pause_down: SHORT_PAUSE,
             pause_up: SHORT_PAUSE,
             not_down: None,
+            floor: 0,
             fastest: None,
             wary_until: None,
             last_left: now,
@@ -243,35 +318,48 @@ impl Limit {
     }
 
     fn judge(&mut self, now: Instant, found: Found) {
-        match self.phase {
-            Phase::Resting(until) => self.rested(now, until, found),
-            Phase::Trying { before, goodput } if self.limit < before => {
-                if !found.binding || found.goodput >= goodput * AS_MUCH {
-                    self.pause_down = SHORT_PAUSE;
-                    self.rest(now, SHORTEST);
-                    self.rested(now, now, found);
-                } else {
-                    // Too far down. What is in between shows on the way up.
-                    self.not_down = now.checked_add(self.pause_down);
-                    self.pause_down = (self.pause_down * 2).min(LONG_PAUSE);
-                    self.pause_up = SHORT_PAUSE;
-                    self.go_up(now, found, before);
+        let mut trial = match self.phase {
+            Phase::Resting(until) => return self.rested(now, until, found),
+            Phase::Trying(trial) => trial,
+        };
+        if self.limit == trial.before {
+            trial.score_before += found.score();
+            self.phase = Phase::Trying(trial);
+            return self.set(now, trial.tried);
+        }
+        trial.score_tried += found.score();
+        trial.stretches += 1;
+        match trial.verdict(found) {
+            Verdict::Open => {
+                self.phase = Phase::Trying(trial);
+                self.set(now, trial.before);
+            }
+            Verdict::Right if trial.down() => {
+                self.pause_down = SHORT_PAUSE;
+                self.floor = 0;
+                self.rest(now, self.pause_up);
+                self.rested(now, now, found);
+            }
+            Verdict::Right => {
+                self.floor = 0;
+                self.pause_up = SHORT_PAUSE;
+                self.rest(now, Duration::ZERO);
+                if found.binding {
+                    self.go_up(now, found, UNLIMITED);
                 }
             }
-            Phase::Trying { before, goodput } => {
-                let more = found.goodput >= goodput * MORE;
-                let clean = found.waste < CLEAN && found.goodput >= goodput * AS_MUCH;
-                if more || clean {
-                    self.pause_up = SHORT_PAUSE;
-                    self.rest(now, Duration::ZERO);
-                    if found.binding {
-                        self.go_up(now, found, UNLIMITED);
-                    }
-                } else {
-                    self.set(now, before);
-                    self.rest(now, self.pause_up);
-                    self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
-                }
+            Verdict::Wrong if trial.down() => {
+                self.floor = trial.tried;
+                self.set(now, trial.before);
+                self.rest(now, self.pause_up);
+                self.wait_to_go_down(now);
+            }
+            Verdict::Wrong => {
+                self.set(now, trial.before);
+                // What costs much is not done often.
+                let worth = (found.length * COST).min(LONGEST_PAUSE);
+                self.rest(now, self.pause_up.max(worth));
+                self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
             }
         }
     }
@@ -296,8 +384,22 @@ impl Limit {
     fn go_down(&mut self, now: Instant, found: Found, from: usize) {
         // Twice what would be in flight if nobody waited for others.
         let useful = (from as f64 * found.gradient * 2.0).ceil() as usize;
-        let target = useful.clamp(1, from / 2);
-        self.try_out(now, found, target, self.limit);
+        let mut target = useful.clamp(1, from / 2);
+        if self.floor > 0 {
+            // Between what was too low and what is too high.
+            target = target.max((self.floor as f64 * from as f64).sqrt().round() as usize);
+        }
+        if target > self.floor && target < from {
+            self.try_out(now, found, target);
+        } else {
+            self.floor = 0;
+            self.wait_to_go_down(now);
+        }
+    }
+
+    fn wait_to_go_down(&mut self, now: Instant) {
+        self.not_down = now.checked_add(self.pause_down);
+        self.pause_down = (self.pause_down * 2).min(LONG_PAUSE);
     }
 
     fn go_up(&mut self, now: Instant, found: Found, at_most: usize) {
@@ -305,16 +407,19 @@ impl Limit {
         // Far above what there ever was it has no effect.
         let target = if target > 1 << 10 { UNLIMITED } else { target };
         if target > self.limit {
-            self.try_out(now, found, target, self.limit);
+            self.try_out(now, found, target);
         }
     }
 
-    fn try_out(&mut self, now: Instant, found: Found, target: usize, before: usize) {
-        self.phase = Phase::Trying {
-            before,
-            goodput: found.goodput,
-        };
-        self.set(now, target);
+    fn try_out(&mut self, now: Instant, found: Found, tried: usize) {
+        self.phase = Phase::Trying(Trial {
+            before: self.limit,
+            tried,
+            score_before: found.score(),
+            score_tried: 0.0,
+            stretches: 0,
+        });
+        self.set(now, tried);
     }
 
     fn rest(&mut self, now: Instant, pause: Duration) {
@@ -328,3 +433,6 @@ impl Limit {
         self.stretch = Stretch::new(now, !lower);
     }
 }
+
+#[cfg(test)]
+mod tests;
