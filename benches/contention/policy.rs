@@ -119,7 +119,11 @@ impl Client {
         let limit = |limit: Option<u64>| limit.map_or("none".to_owned(), |l| l.to_string());
         let states = gates.iter().map(|g| {
             let locks = g.lock_timeout_seconds.map_or(f64::NAN, |s| s * 1e3);
-            format!("  limit {} ({} changes, locks {locks:.0} ms)", limit(g.limit), g.changes)
+            format!(
+                "  limit {} ({} changes, locks {locks:.0} ms)",
+                limit(g.limit),
+                g.changes
+            )
         });
         states.collect()
     }

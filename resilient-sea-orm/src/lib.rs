@@ -76,8 +76,9 @@ pub use extract::{classify, violation};
 pub use manager::DatabaseManager;
 pub use resilient_core as core;
 pub use resilient_core::{
-    Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation, config,
+    Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
     admission::{Admission, AdmissionSnapshot},
+    config,
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
     health::{

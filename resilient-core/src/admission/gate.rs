@@ -113,20 +113,22 @@ impl Gate {
         let in_flight = state.in_flight;
         let took = now.saturating_duration_since(since);
         state.limit.left(now, took, ended, in_flight);
+        self.fit(&mut state, 1);
+    }
+
+    /// Makes as many places as the limit says, of so many that were given back just now.
+    fn fit(&self, state: &mut State, mut given_back: usize) {
         let limit = state.limit.limit();
         if state.places > limit {
-            // This one's own place first.
-            state.places -= 1;
-            if state.places > limit {
-                let spare = state.places - limit;
-                state.places -= self.places.forget_permits(spare);
-            }
+            let gone = given_back.min(state.places - limit);
+            given_back -= gone;
+            state.places -= gone;
+            state.places -= self.places.forget_permits(state.places - limit);
         } else {
-            // Its place, and those that there are from now on.
-            let more = limit - state.places;
+            given_back += limit - state.places;
             state.places = limit;
-            self.places.add_permits(more + 1);
         }
+        self.places.add_permits(given_back);
     }
 
     /// How long a statement of this method may wait for a lock, as far as it is known to be in
@@ -199,3 +201,6 @@ impl Drop for Permit {
         self.gate.leave(self.since, self.ended);
     }
 }
+
+#[cfg(test)]
+mod tests;

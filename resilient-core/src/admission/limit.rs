@@ -184,7 +184,13 @@ impl Trial {
 
     /// Whether the tried one, that came to `found`, is right.
     fn verdict(&self, found: Found) -> Verdict {
-        let ratio = self.score_tried / self.score_before.max(f64::MIN_POSITIVE);
+        let ratio = if self.score_before > 0.0 {
+            self.score_tried / self.score_before
+        } else if self.down() || self.score_tried > 0.0 {
+            f64::INFINITY
+        } else {
+            0.0
+        };
         if self.down() && !found.binding {
             // Nobody had to wait for it.
             return Verdict::Right;
@@ -241,6 +247,18 @@ impl Limit {
             wary_until: None,
             last_left: now,
             changes: 0,
+        }
+    }
+
+    /// One that stays.
+    #[cfg(test)]
+    pub(super) fn fixed(limit: usize, now: Instant) -> Self {
+        let day = now + Duration::from_hours(24);
+        Self {
+            limit,
+            phase: Phase::Resting(day),
+            not_down: Some(day),
+            ..Self::new(now)
         }
     }
 

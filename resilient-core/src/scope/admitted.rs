@@ -28,6 +28,13 @@ impl<D: Database> Transaction<D> {
 
     /// How the transaction begins, with how long it waits for locks.
     pub(super) fn begin_options(&self) -> BeginOptions {
+        let options = self.impatient_options();
+        let derived = self.owner.repeats_lock_timeouts && options.lock_timeout.is_some();
+        self.ledger().impatient = derived;
+        options
+    }
+
+    fn impatient_options(&self) -> BeginOptions {
         let mut options = self.options;
         if options.lock_timeout.is_none() && self.owner.repeats_lock_timeouts {
             let limit = self.gate().and_then(|gate| gate.lock_timeout());
@@ -38,11 +45,9 @@ impl<D: Database> Transaction<D> {
 
     /// Whether `scope` failed of a lock timeout that nobody asked for, or may have.
     pub(crate) fn lock_timeout_is_derived(&self, scope: ScopeId) -> bool {
-        self.owner.repeats_lock_timeouts
-            && self
-                .ledger()
-                .cause(scope)
-                .is_some_and(|cause| cause.kind() == FaultKind::LockTimeout)
+        let ledger = self.ledger();
+        let late = |cause: &Failure| cause.kind() == FaultKind::LockTimeout;
+        ledger.impatient && ledger.cause(scope).is_some_and(late)
     }
 
     /// Gives up the place at the gate, if it has one.

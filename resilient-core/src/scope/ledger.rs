@@ -130,6 +130,8 @@ pub(crate) struct Ledger {
     pub(crate) ticket: Option<Ticket>,
     /// Its place among those of its method.
     pub(crate) permit: Option<Permit>,
+    /// It waits for locks no longer than somebody else than its method thought right.
+    pub(crate) impatient: bool,
 }
 
 impl Ledger {
@@ -150,6 +152,7 @@ impl Ledger {
             next_hook: 0,
             ticket: None,
             permit: None,
+            impatient: false,
         }
     }
 

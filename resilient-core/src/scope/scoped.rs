@@ -37,11 +37,7 @@ impl<D: Database> Scope<D> {
     }
 
     /// The same for a method's call.
-    pub(crate) fn root_of(
-        db: &Arc<D>,
-        options: BeginOptions,
-        owner: Owner,
-    ) -> Self {
+    pub(crate) fn root_of(db: &Arc<D>, options: BeginOptions, owner: Owner) -> Self {
         Self {
             transaction: Transaction::new(Arc::clone(db), options, owner),
             id: ScopeId::ROOT,

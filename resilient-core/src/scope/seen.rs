@@ -24,7 +24,9 @@ impl<D: Database> Transaction<D> {
         let context = self.db.context();
         let owner: Weak<dyn End> = Arc::downgrade(self) as Weak<dyn End>;
         let now = context.clock.now();
-        let ticket = context.sessions.enter(self.owner.method, server_pid, now, owner);
+        let ticket = context
+            .sessions
+            .enter(self.owner.method, server_pid, now, owner);
         self.ledger().ticket = Some(ticket);
     }
 

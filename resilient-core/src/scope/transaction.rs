@@ -42,11 +42,7 @@ pub struct Transaction<D: Database> {
 
 impl<D: Database> Transaction<D> {
     /// A transaction that has sent nothing yet.
-    pub(crate) fn new(
-        db: Arc<D>,
-        options: BeginOptions,
-        owner: Owner,
-    ) -> Arc<Self> {
+    pub(crate) fn new(db: Arc<D>, options: BeginOptions, owner: Owner) -> Arc<Self> {
         Arc::new(Self {
             db,
             options,
