@@ -33,7 +33,7 @@ fn reads_every_key() {
         r#"retries = 5, on = [deadlock, connection], isolation = "serializable", read_only,
            propagation = "required", timeout = "500ms", deadline = "2s",
            backoff = exponential(base = "1ms", jitter = "equal"), policy = policies::PATIENT,
-           commit = "verified", db = pool::<A, B>(x, y), borrow = [order], name = "a.b",
+           commit = "verified", admission = "adaptive", db = pool::<A, B>(x, y), borrow = [order], name = "a.b",
            crate = crate::facade,"#,
     );
     assert_eq!(options.retries.map(|it| it.value), Some(5));
@@ -43,6 +43,7 @@ fn reads_every_key() {
     );
     assert_eq!(options.isolation.map(|it| it.value), Some("serializable"));
     assert_eq!(options.commit.map(|it| it.value), Some("verified"));
+    assert_eq!(options.admission.map(|it| it.value), Some("adaptive"));
     assert_eq!(options.read_only.map(|it| it.value), Some(true));
     assert_eq!(options.propagation.map(|it| it.value), Some("required"));
     assert_eq!(options.timeout.map(|it| it.value), Some(500_000_000));
@@ -155,6 +156,7 @@ fn refuses_wrong_kinds_of_value() {
         "policy = \"x\"",
         "policy",
         "commit = \"sometimes\"",
+        "admission = \"on\"",
         "db",
         "db = \"self.db\"",
         "borrow = order",
