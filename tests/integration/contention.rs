@@ -228,27 +228,6 @@ async fn under_contention_calls_take_turns_and_no_place_is_lost(engine: Engine) 
     Ok(())
 }
 
-/// A task that is waited for inside a transaction, and begins one of the same kind, must not
-/// wait for that one to end.
-async fn a_task_of_a_method_that_waits_for_it_gets_in(engine: Engine) -> TestResult {
-    let bank = Bank::open(engine, 2).await;
-    let db = &bank.db;
-    let options = TransactOptions::new()
-        .name("parent and child")
-        .admission(Admission::Adaptive);
-    db.transact(options, || async {
-        add(db, 1, 1).await?;
-        let inner = db.clone();
-        let child =
-            tokio::spawn(async move { inner.transact(options, || add(&inner, 2, 1)).await });
-        without_hanging(child).await.expect("does not panic")
-    })
-    .await?;
-    assert_eq!(bank.total().await, 202);
-    assert_eq!(gate(db, "parent and child").in_flight, 0);
-    Ok(())
-}
-
 #[tokio::test]
 async fn unnamed_closures_have_nothing_in_common_on_sqlite() -> TestResult {
     let bank = Bank::open(Engine::Sqlite, 1).await;
@@ -266,5 +245,4 @@ engine_tests! { on_postgres on_mariadb:
     the_last_attempt_waits_for_as_long_as_it_has,
     a_derived_limit_inside_a_nested_call_repeats_the_root,
     under_contention_calls_take_turns_and_no_place_is_lost,
-    a_task_of_a_method_that_waits_for_it_gets_in,
 }

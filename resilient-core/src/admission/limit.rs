@@ -24,9 +24,15 @@ const LONGEST: Duration = Duration::from_millis(400);
 /// Without anybody in flight for so long, a stretch begins anew.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// Waste from which on a lower limit is tried, and below which a higher one costs nothing.
-const WASTEFUL: f64 = 0.10;
-const CLEAN: f64 = 0.02;
+/// Waste from which on a lower limit is tried, and below which a higher one costs nothing. Less
+/// is cheaper than to look for something better.
+const WASTEFUL: f64 = 0.4;
+const CLEAN: f64 = 0.2;
+
+/// The same for the share of attempts that waited for a lock in vain: others waited for them
+/// meanwhile, which no clock of theirs tells.
+const STALLED: f64 = 0.05;
+const FLOWING: f64 = 0.01;
 
 /// What a lower limit must reach of the score before, and a higher one.
 const AS_MUCH: f64 = 0.97;
@@ -76,6 +82,7 @@ struct Stretch {
     settled: bool,
     done: u32,
     contended: u32,
+    stalled: u32,
     busy: Duration,
     wasted: Duration,
     fastest: Duration,
@@ -91,6 +98,7 @@ struct Found {
     /// Done a second.
     goodput: f64,
     waste: f64,
+    stalled: f64,
     contended: u32,
     /// The fastest commit's time over the mean of all.
     gradient: f64,
@@ -100,6 +108,14 @@ struct Found {
 }
 
 impl Found {
+    fn in_trouble(&self) -> bool {
+        self.contended > 1 && (self.waste >= WASTEFUL || self.stalled >= STALLED)
+    }
+
+    fn clean(&self) -> bool {
+        self.waste < CLEAN && self.stalled < FLOWING
+    }
+
     fn score(&self) -> f64 {
         self.goodput * (1.0 - DISLIKE * self.waste)
     }
@@ -112,6 +128,7 @@ impl Stretch {
             settled,
             done: 0,
             contended: 0,
+            stalled: 0,
             busy: Duration::ZERO,
             wasted: Duration::ZERO,
             fastest: Duration::MAX,
@@ -140,6 +157,7 @@ impl Stretch {
         Found {
             length,
             goodput: f64::from(self.done) / seconds,
+            stalled: f64::from(self.stalled) / all,
             waste: self.wasted.as_secs_f64() / busy,
             contended: self.contended,
             gradient: fastest / mean,
@@ -201,11 +219,16 @@ impl Trial {
         if ratio <= FAR_LESS {
             return Verdict::Wrong;
         }
-        let free = found.waste < CLEAN && !self.down();
+        let free = found.clean() && !self.down();
         if self.stretches < TURNS && !free {
             return Verdict::Open;
         }
-        let enough = if self.down() || free { AS_MUCH } else { MORE };
+        // Without a limit nobody waits for nothing: the first one has to be worth it.
+        let enough = match (self.down() && self.before < UNLIMITED, free) {
+            (true, _) => AS_MUCH,
+            (false, true) => 1.0,
+            (false, false) => MORE,
+        };
         if ratio >= enough {
             Verdict::Right
         } else {
@@ -311,8 +334,9 @@ impl Limit {
                 stretch.fastest = stretch.fastest.min(took);
                 stretch.busy += took;
             }
-            Ended::Contended { .. } => {
+            Ended::Contended { waited } => {
                 stretch.contended += 1;
+                stretch.stalled += u32::from(waited);
                 stretch.wasted += took;
                 stretch.busy += took;
             }
@@ -384,10 +408,9 @@ impl Limit {
 
     /// A stretch at a limit that is not being tried.
     fn rested(&mut self, now: Instant, until: Instant, found: Found) {
-        let much = found.contended > 1 || found.waste >= 0.5;
         let at_most = self.limit.min(found.peak);
         let lower_is_due = self.not_down.is_none_or(|at| now >= at);
-        if found.waste >= WASTEFUL && much && at_most > 1 && lower_is_due {
+        if found.in_trouble() && at_most > 1 && lower_is_due {
             self.go_down(now, found, at_most);
         } else if now >= until && found.binding && self.limit < UNLIMITED {
             self.go_up(now, found, UNLIMITED);
@@ -400,8 +423,8 @@ impl Limit {
         clippy::cast_precision_loss
     )]
     fn go_down(&mut self, now: Instant, found: Found, from: usize) {
-        // Twice what would be in flight if nobody waited for others.
-        let useful = (from as f64 * found.gradient * 2.0).ceil() as usize;
+        // What would be in flight if nobody waited for others.
+        let useful = (from as f64 * found.gradient).ceil() as usize;
         let mut target = useful.clamp(1, from / 2);
         if self.floor > 0 {
             // Between what was too low and what is too high.
