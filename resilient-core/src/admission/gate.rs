@@ -54,15 +54,20 @@ impl Gate {
         }
     }
 
+    /// A place, if there is one and nobody waits for it.
+    pub(crate) fn try_enter(self: &Arc<Self>) -> Option<Permit> {
+        // The permit gives it back.
+        self.places.try_acquire().ok()?.forget();
+        Some(self.entered(false))
+    }
+
     /// Waits for a place.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, or the one that was just granted.
     pub(crate) async fn enter(self: &Arc<Self>) -> Permit {
-        if let Ok(place) = self.places.try_acquire() {
-            // The permit gives it back.
-            place.forget();
-            return self.entered(false);
+        if let Some(permit) = self.try_enter() {
+            return permit;
         }
         let _waiting = Waiting::new(self);
         let mut place = std::pin::pin!(self.places.acquire());

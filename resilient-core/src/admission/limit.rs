@@ -26,13 +26,13 @@ const IDLE: Duration = Duration::from_millis(100);
 
 /// Waste from which on a lower limit is tried, and below which a higher one costs nothing. Less
 /// is cheaper than to look for something better.
-const WASTEFUL: f64 = 0.4;
-const CLEAN: f64 = 0.2;
+const WASTEFUL: f64 = 0.3;
+const CLEAN: f64 = 0.12;
 
 /// The same for the share of attempts that waited for a lock in vain: others waited for them
 /// meanwhile, which no clock of theirs tells.
 const STALLED: f64 = 0.05;
-const FLOWING: f64 = 0.01;
+const FLOWING: f64 = 0.005;
 
 /// What a lower limit must reach of the score before, and a higher one.
 const AS_MUCH: f64 = 0.97;
@@ -240,7 +240,7 @@ impl Trial {
 /// How many at a time.
 #[derive(Debug)]
 pub(crate) struct Limit {
-    limit: usize,
+    current: usize,
     phase: Phase,
     stretch: Stretch,
     /// Pauses after trials that were wrong, down and up.
@@ -259,7 +259,7 @@ pub(crate) struct Limit {
 impl Limit {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            limit: UNLIMITED,
+            current: UNLIMITED,
             phase: Phase::Resting(now),
             stretch: Stretch::new(now, true),
             pause_down: SHORT_PAUSE,
@@ -278,7 +278,7 @@ impl Limit {
     pub(super) fn fixed(limit: usize, now: Instant) -> Self {
         let day = now + Duration::from_hours(24);
         Self {
-            limit,
+            current: limit,
             phase: Phase::Resting(day),
             not_down: Some(day),
             ..Self::new(now)
@@ -287,7 +287,7 @@ impl Limit {
 
     /// How many may be in flight; [`UNLIMITED`] without a limit, never 0.
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.current
     }
 
     /// How often it was changed.
@@ -322,7 +322,7 @@ impl Limit {
             self.wary_until = now.checked_add(WARY);
         }
         if !self.stretch.settled {
-            if in_flight <= self.limit {
+            if in_flight <= self.current {
                 self.stretch = Stretch::new(now, true);
             }
             return;
@@ -354,7 +354,7 @@ impl Limit {
 
     fn remember(&mut self, fastest: Duration) {
         self.fastest = Some(match self.fastest {
-            Some(known) if known < fastest => known + (fastest - known) / 8,
+            Some(known) if known < fastest => known + fastest.saturating_sub(known) / 8,
             _ => fastest,
         });
     }
@@ -364,7 +364,7 @@ impl Limit {
             Phase::Resting(until) => return self.rested(now, until, found),
             Phase::Trying(trial) => trial,
         };
-        if self.limit == trial.before {
+        if self.current == trial.before {
             trial.score_before += found.score();
             self.phase = Phase::Trying(trial);
             return self.set(now, trial.tried);
@@ -408,11 +408,11 @@ impl Limit {
 
     /// A stretch at a limit that is not being tried.
     fn rested(&mut self, now: Instant, until: Instant, found: Found) {
-        let at_most = self.limit.min(found.peak);
+        let at_most = self.current.min(found.peak);
         let lower_is_due = self.not_down.is_none_or(|at| now >= at);
         if found.in_trouble() && at_most > 1 && lower_is_due {
             self.go_down(now, found, at_most);
-        } else if now >= until && found.binding && self.limit < UNLIMITED {
+        } else if now >= until && found.binding && self.current < UNLIMITED {
             self.go_up(now, found, UNLIMITED);
         }
     }
@@ -444,17 +444,17 @@ impl Limit {
     }
 
     fn go_up(&mut self, now: Instant, found: Found, at_most: usize) {
-        let target = self.limit.saturating_mul(2).min(at_most).min(UNLIMITED);
+        let target = self.current.saturating_mul(2).min(at_most).min(UNLIMITED);
         // Far above what there ever was it has no effect.
         let target = if target > 1 << 10 { UNLIMITED } else { target };
-        if target > self.limit {
+        if target > self.current {
             self.try_out(now, found, target);
         }
     }
 
     fn try_out(&mut self, now: Instant, found: Found, tried: usize) {
         self.phase = Phase::Trying(Trial {
-            before: self.limit,
+            before: self.current,
             tried,
             score_before: found.score(),
             score_tried: 0.0,
@@ -468,9 +468,9 @@ impl Limit {
     }
 
     fn set(&mut self, now: Instant, limit: usize) {
-        let lower = limit < self.limit;
-        self.changes += u64::from(limit != self.limit);
-        self.limit = limit.clamp(1, UNLIMITED);
+        let lower = limit < self.current;
+        self.changes += u64::from(limit != self.current);
+        self.current = limit.clamp(1, UNLIMITED);
         self.stretch = Stretch::new(now, !lower);
     }
 }

@@ -1,6 +1,6 @@
 //! Where a transaction passes its method's gate, and where it leaves it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{Frame, ScopeId, transaction::Transaction};
 use crate::{
@@ -23,14 +23,18 @@ impl<D: Database> Transaction<D> {
         if Frame::holds_session() {
             return None;
         }
-        Some(gate.enter().await)
+        match gate.try_enter() {
+            Some(permit) => Some(permit),
+            // Rare, and not to make every call's future larger.
+            None => Some(Box::pin(gate.enter()).await),
+        }
     }
 
     /// How the transaction begins, with how long it waits for locks.
     pub(super) fn begin_options(&self) -> BeginOptions {
         let options = self.impatient_options();
         let derived = self.owner.repeats_lock_timeouts && options.lock_timeout.is_some();
-        self.ledger().impatient = derived;
+        self.impatient.store(derived, Ordering::Relaxed);
         options
     }
 
@@ -45,9 +49,8 @@ impl<D: Database> Transaction<D> {
 
     /// Whether `scope` failed of a lock timeout that nobody asked for, or may have.
     pub(crate) fn lock_timeout_is_derived(&self, scope: ScopeId) -> bool {
-        let ledger = self.ledger();
         let late = |cause: &Failure| cause.kind() == FaultKind::LockTimeout;
-        ledger.impatient && ledger.cause(scope).is_some_and(late)
+        self.impatient.load(Ordering::Relaxed) && self.ledger().cause(scope).is_some_and(late)
     }
 
     /// Gives up the place at the gate, if it has one.

@@ -130,8 +130,6 @@ pub(crate) struct Ledger {
     pub(crate) ticket: Option<Ticket>,
     /// Its place among those of its method.
     pub(crate) permit: Option<Permit>,
-    /// It waits for locks no longer than somebody else than its method thought right.
-    pub(crate) impatient: bool,
 }
 
 impl Ledger {
@@ -152,7 +150,6 @@ impl Ledger {
             next_hook: 0,
             ticket: None,
             permit: None,
-            impatient: false,
         }
     }
 

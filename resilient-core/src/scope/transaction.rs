@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     task::Poll,
     time::Duration,
 };
@@ -38,6 +38,8 @@ pub struct Transaction<D: Database> {
     ledger: Mutex<Ledger>,
     pub(super) wire: Arc<AsyncMutex<Option<D::Session>>>,
     pub(super) turns: Notify,
+    /// It waits for locks no longer than was derived, not asked for.
+    pub(super) impatient: AtomicBool,
 }
 
 impl<D: Database> Transaction<D> {
@@ -50,6 +52,7 @@ impl<D: Database> Transaction<D> {
             ledger: Mutex::new(Ledger::new()),
             wire: Arc::new(AsyncMutex::new(None)),
             turns: Notify::new(),
+            impatient: AtomicBool::new(false),
         })
     }
 

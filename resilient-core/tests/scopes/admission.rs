@@ -18,7 +18,7 @@ async fn contended() -> Arc<FakeDb> {
     db.fail((0..calls).map(|_| None));
     let deadlock = (FaultKind::Deadlock, Effect::Transaction);
     db.fail((0..calls).map(|_| Some(deadlock)));
-    let call = || run(db.call(ONCE), || slow(&db));
+    let call = || Box::pin(run(db.call(ONCE), || slow(&db)));
     let _ = tokio::join!(
         call(),
         call(),
