@@ -147,6 +147,11 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether [`BeginOptions::lock_timeout`] means anything to it; it does by default.
+    fn limits_lock_waits(&self) -> bool {
+        true
+    }
+
     /// Takes a connection from the pool.
     ///
     /// # Errors

@@ -82,7 +82,12 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
             if options.read_only {
                 text.push_str(" READ ONLY");
             }
-            postgres_limits(text, options);
+            if let Some(left) = options.time_left {
+                postgres_limit(text, left);
+            }
+            if let Some(limit) = options.lock_timeout {
+                postgres_lock_limit(text, limit);
+            }
         }
         DbBackend::MySql => {
             if let Some(left) = options.time_left {
@@ -118,26 +123,33 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
     }
 }
 
-/// The server's own limits for each statement and its locks, unless the session's are shorter
-/// already. A setting is shown with its unit, as in `20s` or `2min`, which reads as an interval.
-fn postgres_limits(text: &mut String, options: BeginOptions) {
-    let limits = [
-        ("statement_timeout", options.time_left),
-        ("lock_timeout", options.lock_timeout),
-    ];
-    let mut separator = ";SELECT ";
-    for (name, limit) in limits {
-        let Some(limit) = limit else { continue };
-        let ms = limit.as_millis().clamp(1, i32::MAX as u128);
-        push(
-            text,
-            format_args!(
-                "{separator}set_config('{name}',CASE WHEN current_setting('{name}')::interval \
-                 BETWEEN '1ms' AND '{ms}ms' THEN current_setting('{name}') ELSE '{ms}ms' END,true)"
-            ),
-        );
-        separator = ",";
-    }
+/// The server's own limit for each statement, unless the session's is shorter already.
+fn postgres_limit(text: &mut String, left: Duration) {
+    let ms = milliseconds(left);
+    push(
+        text,
+        format_args!(
+            ";SELECT set_config('statement_timeout',CASE WHEN setting::bigint BETWEEN 1 AND {ms} \
+             THEN setting ELSE '{ms}' END,true) FROM pg_settings WHERE name='statement_timeout'"
+        ),
+    );
+}
+
+/// The same for locks. The setting is shown with its unit, as in `20s` or `2min`, which reads as
+/// an interval; the view of all settings would cost more than the rest of BEGIN.
+fn postgres_lock_limit(text: &mut String, limit: Duration) {
+    let ms = milliseconds(limit);
+    push(
+        text,
+        format_args!(
+            ";SELECT set_config('lock_timeout',CASE WHEN current_setting('lock_timeout')::interval \
+             BETWEEN '1ms' AND '{ms}ms' THEN current_setting('lock_timeout') ELSE '{ms}ms' END,true)"
+        ),
+    );
+}
+
+fn milliseconds(limit: Duration) -> u128 {
+    limit.as_millis().clamp(1, i32::MAX as u128)
 }
 
 /// How long InnoDB waits for a lock, in whole seconds, unless the session's limit is shorter.
@@ -242,6 +254,37 @@ mod tests {
         assert_eq!(
             text(&[begin], DbBackend::Sqlite),
             "PRAGMA query_only=1;BEGIN DEFERRED"
+        );
+    }
+
+    #[test]
+    fn a_limit_for_locks_goes_out_with_begin_and_is_put_back() {
+        let begin = Control::Begin(BeginOptions {
+            lock_timeout: Some(Duration::from_millis(1_500)),
+            ..BeginOptions::default()
+        });
+        let mut restore = Restore::default();
+        let mut sent = |step, backend| {
+            let markers = MarkerTable::default();
+            sql(&[step], backend, &markers, &mut restore)
+        };
+        assert_eq!(
+            sent(begin, DbBackend::Postgres),
+            "BEGIN;SELECT set_config('lock_timeout',CASE WHEN \
+             current_setting('lock_timeout')::interval BETWEEN '1ms' AND '1500ms' THEN \
+             current_setting('lock_timeout') ELSE '1500ms' END,true)"
+        );
+        assert_eq!(sent(begin, DbBackend::Sqlite), "BEGIN IMMEDIATE");
+        assert_eq!(
+            sent(begin, DbBackend::MySql),
+            "SET @resilient_lock=@@session.innodb_lock_wait_timeout,\
+             @@session.innodb_lock_wait_timeout=LEAST(@@session.innodb_lock_wait_timeout,2);\
+             START TRANSACTION;SAVEPOINT resilient_0"
+        );
+        assert_eq!(
+            sent(Control::Commit, DbBackend::MySql),
+            "SET @@session.innodb_lock_wait_timeout=@resilient_lock;\
+             RELEASE SAVEPOINT resilient_0;COMMIT"
         );
     }
 

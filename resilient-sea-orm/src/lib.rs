@@ -111,6 +111,11 @@ struct ExactlyOnce;
 #[doc = include_str!("../../docs/configuration.md")]
 struct Configuration;
 
+/// Compiles the example of admission.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/contention.md")]
+struct Contention;
+
 /// Compiles the example of the sessions.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sessions.md")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
-    health::Lease,
+    health::{Lease, performance::Dialect},
     scope::holder,
 };
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
@@ -44,6 +44,10 @@ impl Database for Pool {
     fn check_own_wait(&self, options: &BeginOptions) -> Result<(), Failure> {
         advice::check_room(self)?;
         advice::check_write_lock(self, options.takes_write_lock())
+    }
+
+    fn limits_lock_waits(&self) -> bool {
+        crate::vitals::dialect(self) != Dialect::Sqlite
     }
 
     async fn acquire(&self) -> Result<Session, DriverError> {

@@ -40,6 +40,10 @@ impl<D: Database> Transaction<D> {
 
     fn impatient_options(&self) -> BeginOptions {
         let mut options = self.options;
+        if !self.db.limits_lock_waits() {
+            options.lock_timeout = None;
+            return options;
+        }
         if options.lock_timeout.is_none() && self.owner.repeats_lock_timeouts {
             let limit = self.gate().and_then(|gate| gate.lock_timeout());
             options.lock_timeout = limit.filter(|l| options.time_left.is_none_or(|t| *l < t));
