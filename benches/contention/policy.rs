@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use resilient_sea_orm::{
-    ResilientConnection, Result as Resilient, TransactOptions,
+    Admission, ResilientConnection, Result as Resilient, TransactOptions,
     policy::{BudgetConfig, Delay, Jitter, RetryPolicy},
     turns::TurnKeys,
 };
@@ -33,6 +33,8 @@ enum Gate {
     Semaphore(usize),
     /// One at a time for each account.
     Turns,
+    /// As many as turn out best.
+    Adaptive,
 }
 
 const MS: Duration = Duration::from_millis(1);
@@ -49,7 +51,9 @@ pub(crate) static ALL: &[Policy] = &[
     Policy { name: "semaphore-1", delay: Delay::none(), gate: Gate::Semaphore(1) },
     Policy { name: "semaphore-2", delay: Delay::none(), gate: Gate::Semaphore(2) },
     Policy { name: "turns", delay: Delay::none(), gate: Gate::Turns },
-    Policy { name: "default", delay: Delay::by_fault(), gate: Gate::Open },
+    Policy { name: "by-fault", delay: Delay::by_fault(), gate: Gate::Open },
+    Policy { name: "adaptive", delay: Delay::none(), gate: Gate::Adaptive },
+    Policy { name: "default", delay: Delay::by_fault(), gate: Gate::Adaptive },
 ];
 
 impl Policy {
@@ -66,12 +70,16 @@ impl Policy {
             .policy(policy);
         let db = builder.connect().await?;
         let gate = match self.gate {
-            Gate::Open | Gate::Turns => None,
+            Gate::Open | Gate::Turns | Gate::Adaptive => None,
             Gate::Semaphore(permits) => Some(Arc::new(Semaphore::new(permits))),
         };
         let name = format!("{}/{}", bank.workload.name, self.name);
         let options = TransactOptions::new()
             .name(Box::leak(name.into_boxed_str()))
+            .admission(match self.gate {
+                Gate::Open | Gate::Semaphore(_) | Gate::Turns => Admission::Off,
+                Gate::Adaptive => Admission::Adaptive,
+            })
             .isolation(bank.workload.isolation);
         let turns = matches!(self.gate, Gate::Turns);
         Ok(Client {
@@ -121,8 +129,17 @@ impl Client {
     }
 
     /// What the policy has come to, for the progress.
-    #[allow(clippy::unused_self)]
     pub(crate) fn state(&self) -> String {
-        String::new()
+        let gates = self.db.admission();
+        let limit = |limit: Option<u64>| limit.map_or("none".to_owned(), |l| l.to_string());
+        let states = gates.iter().map(|g| {
+            let locks = g.lock_timeout_seconds.map_or(f64::NAN, |s| s * 1e3);
+            format!(
+                "  limit {} ({} changes, locks {locks:.0} ms)",
+                limit(g.limit),
+                g.changes
+            )
+        });
+        states.collect()
     }
 }

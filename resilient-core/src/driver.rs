@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Failure, IsolationLevel,
+    admission::{Admission, AdmissionSnapshot, Gates},
     commit::{CommitStatus, CommitToken, Tidied, VerifySettings},
     config::Config,
     failure::DriverError,
@@ -36,6 +37,9 @@ pub struct BeginOptions {
     pub locking: Locking,
     /// The time left to the call, for the server's own statement timeout.
     pub time_left: Option<Duration>,
+    /// How long a statement may wait for a lock; as the session has it if `None` or if that is
+    /// shorter.
+    pub lock_timeout: Option<Duration>,
 }
 
 impl BeginOptions {
@@ -172,6 +176,11 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
         self.context().limits().statement
     }
 
+    /// Whether [`BeginOptions::lock_timeout`] means anything to it; it does by default.
+    fn limits_lock_waits(&self) -> bool {
+        true
+    }
+
     /// Takes a connection from the pool.
     ///
     /// # Errors
@@ -222,6 +231,8 @@ pub struct Context {
     pub(crate) locking: Locking,
     /// The key of the engine's only writer.
     pub(crate) writer: Option<u64>,
+    pub(crate) admission: Admission,
+    pub(crate) gates: Gates,
     pub(crate) verify: VerifySettings,
     pub(crate) tidied: Tidied,
     pub(crate) budget: Budget,
@@ -276,6 +287,8 @@ impl Context {
             policy: RetryPolicy::new(),
             locking: Locking::default(),
             writer: None,
+            admission: Admission::default(),
+            gates: Gates::default(),
             verify: VerifySettings::default(),
             tidied: Tidied::default(),
             budget: Budget::default(),
@@ -321,6 +334,18 @@ impl Context {
     /// Whether transactions that take the write lock take turns.
     pub fn has_one_writer(&self) -> bool {
         self.writer.is_some()
+    }
+
+    /// Sets whether calls that are in each other's way take turns, unless they ask otherwise.
+    #[must_use]
+    pub fn with_admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
+    }
+
+    /// How many transactions of each method are open and may be, of those that were called.
+    pub fn admission(&self) -> Vec<AdmissionSnapshot> {
+        self.gates.snapshot()
     }
 
     /// Sets how commits are verified.

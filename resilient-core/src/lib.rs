@@ -9,6 +9,7 @@
 //! | [`constraint`] | what constraints mean to people, and whether the schema still has them |
 //! | [`policy`] | whether, how long and how often to retry |
 //! | [`scope`] | transactions, savepoints, and which one a statement belongs to |
+//! | [`admission`] | how many transactions of a method are open at a time |
 //! | [`call`] | the attempt loop |
 //! | [`commit`] | verified commits: what became of a COMMIT whose answer was lost |
 //! | [`config`] | limits and habits, from code, files or the environment |
@@ -19,6 +20,7 @@
 //! | [`turns`] | callers that name a common key go one after another |
 //! | [`time`] | clock and randomness, replaceable in tests |
 
+pub mod admission;
 pub mod call;
 pub mod classify;
 pub mod commit;

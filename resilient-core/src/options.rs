@@ -7,6 +7,7 @@ use strum::{Display, EnumString};
 
 use crate::{
     CommitMode, FaultSet,
+    admission::Admission,
     policy::{Delay, RetryPolicy},
 };
 
@@ -76,6 +77,8 @@ pub struct CallOptions {
     pub(crate) read_only: bool,
     pub(crate) propagation: Propagation,
     pub(crate) commit: Option<CommitMode>,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) admission: Option<Admission>,
 }
 
 impl CallOptions {
@@ -92,6 +95,8 @@ impl CallOptions {
             read_only: false,
             propagation: Propagation::Nested,
             commit: None,
+            lock_timeout: None,
+            admission: None,
         }
     }
 
@@ -134,6 +139,20 @@ impl CallOptions {
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// How long a statement may wait for a lock; see [`RetryPolicy::lock_timeout`].
+    #[must_use]
+    pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
+        self.lock_timeout = Some(lock_timeout);
+        self
+    }
+
+    /// Whether calls that are in each other's way take turns; the connection's choice if unset.
+    #[must_use]
+    pub const fn admission(mut self, admission: Admission) -> Self {
+        self.admission = Some(admission);
         self
     }
 
@@ -194,6 +213,7 @@ impl CallOptions {
             delay: self.delay.unwrap_or(base.delay),
             timeout: self.timeout.or(base.timeout),
             deadline: self.deadline.or(base.deadline),
+            lock_timeout: self.lock_timeout.or(base.lock_timeout),
         }
     }
 }

@@ -198,8 +198,8 @@ fn check_pairs(ctxt: &Ctxt, own: &Options, all: &Options) {
     }
 }
 
-/// `isolation` and `read_only` belong to a transaction that this call begins, turns and a verified
-/// commit to one that it is in.
+/// `isolation`, `read_only` and `admission` belong to a transaction that this call begins, turns and
+/// a verified commit to one that it is in.
 fn check_propagation(ctxt: &Ctxt, own: &Options, all: &Options) {
     let Some(propagation) = &all.propagation else {
         return;
@@ -234,6 +234,12 @@ fn check_propagation(ctxt: &Ctxt, own: &Options, all: &Options) {
         && (changed || own.commit.is_some())
     {
         report("commit", later(commit, propagation));
+    }
+    if let Some(admission) = all.admission.as_ref().filter(|a| a.value == "adaptive")
+        && matches!(propagation.value, "mandatory" | "not_supported" | "never")
+        && (changed || own.admission.is_some())
+    {
+        report("admission", later(admission, propagation));
     }
     if let Some(read_only) = all.read_only.as_ref().filter(|flag| flag.value)
         && (changed || own.read_only.is_some())

@@ -12,6 +12,7 @@ pub(crate) const KEYS: &[&str] = &[
     "backoff",
     "policy",
     "commit",
+    "admission",
     "db",
     "borrow",
     "serialize_by",
@@ -79,6 +80,9 @@ pub(crate) const PROPAGATION: &[&str] = &[
 
 /// The values of `commit`.
 pub(crate) const COMMIT: &[&str] = &["reported", "verified"];
+
+/// The values of `admission`; each is a variant of `Admission`.
+pub(crate) const ADMISSION: &[&str] = &["off", "adaptive"];
 
 /// The values of `jitter`; each is a variant of `Jitter`.
 pub(crate) const JITTER: &[&str] = &["none", "full", "equal", "decorrelated"];

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
     Config,
+    admission::Admission,
     commit::VerifySettings,
     driver::{Context, Locking, WireLimits},
     health::{
@@ -50,6 +51,7 @@ pub struct Builder {
     pub(crate) limit_configured: bool,
     pub(crate) config: Option<Arc<Config>>,
     locking: Locking,
+    admission: Admission,
     pub(crate) verify: VerifySettings,
     pub(crate) markers: MarkerTable,
     clock: Option<Arc<dyn Clock>>,
@@ -154,6 +156,14 @@ impl Builder {
     #[must_use]
     pub fn locking(mut self, locking: Locking) -> Self {
         self.locking = locking;
+        self
+    }
+
+    /// Whether calls that are in each other's way take turns, unless they ask otherwise. See
+    /// [`Admission`] for the default.
+    #[must_use]
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
         self
     }
 
@@ -310,6 +320,7 @@ impl Builder {
             .with_budget(Budget::new(self.budget))
             .with_limits(self.limits)
             .with_locking(self.locking)
+            .with_admission(self.admission)
             .with_verify(self.verify);
         if let Some(identity) = identity(&connection) {
             context = context.with_identity(identity);

@@ -12,6 +12,7 @@ use crate::commit::MarkerTable;
 pub(crate) struct Restore {
     query_only: bool,
     time_limit: bool,
+    lock_limit: bool,
 }
 
 /// The text of `steps`, separated by semicolons.
@@ -84,11 +85,18 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
             if let Some(left) = options.time_left {
                 postgres_limit(text, left);
             }
+            if let Some(limit) = options.lock_timeout {
+                postgres_lock_limit(text, limit);
+            }
         }
         DbBackend::MySql => {
             if let Some(left) = options.time_left {
                 mariadb_limit(text, left);
                 restore.time_limit = true;
+            }
+            if let Some(limit) = options.lock_timeout {
+                innodb_lock_limit(text, limit);
+                restore.lock_limit = true;
             }
             if let Some(isolation) = options.isolation {
                 push(
@@ -117,12 +125,41 @@ fn begin(text: &mut String, options: BeginOptions, backend: DbBackend, restore: 
 
 /// The server's own limit for each statement, unless the session's is shorter already.
 fn postgres_limit(text: &mut String, left: Duration) {
-    let ms = left.as_millis().clamp(1, i32::MAX as u128);
+    let ms = milliseconds(left);
     push(
         text,
         format_args!(
             ";SELECT set_config('statement_timeout',CASE WHEN setting::bigint BETWEEN 1 AND {ms} \
              THEN setting ELSE '{ms}' END,true) FROM pg_settings WHERE name='statement_timeout'"
+        ),
+    );
+}
+
+/// The same for locks. The setting is shown with its unit, as in `20s` or `2min`, which reads as
+/// an interval; the view of all settings would cost more than the rest of BEGIN.
+fn postgres_lock_limit(text: &mut String, limit: Duration) {
+    let ms = milliseconds(limit);
+    push(
+        text,
+        format_args!(
+            ";SELECT set_config('lock_timeout',CASE WHEN current_setting('lock_timeout')::interval \
+             BETWEEN '1ms' AND '{ms}ms' THEN current_setting('lock_timeout') ELSE '{ms}ms' END,true)"
+        ),
+    );
+}
+
+fn milliseconds(limit: Duration) -> u128 {
+    limit.as_millis().clamp(1, i32::MAX as u128)
+}
+
+/// How long InnoDB waits for a lock, in whole seconds, unless the session's limit is shorter.
+fn innodb_lock_limit(text: &mut String, limit: Duration) {
+    let seconds = limit.as_secs_f64().ceil().clamp(1.0, 1_073_741_824.0);
+    push(
+        text,
+        format_args!(
+            "SET @resilient_lock=@@session.innodb_lock_wait_timeout,\
+             @@session.innodb_lock_wait_timeout=LEAST(@@session.innodb_lock_wait_timeout,{seconds:.0});"
         ),
     );
 }
@@ -170,6 +207,9 @@ fn end(text: &mut String, word: &str, checked: bool, backend: DbBackend, restore
             "SET @resilient_done=0/*M!100100 ,@@session.max_statement_time=@resilient_limit*/;",
         );
     }
+    if backend == DbBackend::MySql && restore.lock_limit {
+        text.push_str("SET @@session.innodb_lock_wait_timeout=@resilient_lock;");
+    }
     match (backend, word, checked) {
         // COMMIT of an aborted transaction is answered with success; any other statement in
         // it is an error, and stops the text before COMMIT.
@@ -214,6 +254,37 @@ mod tests {
         assert_eq!(
             text(&[begin], DbBackend::Sqlite),
             "PRAGMA query_only=1;BEGIN DEFERRED"
+        );
+    }
+
+    #[test]
+    fn a_limit_for_locks_goes_out_with_begin_and_is_put_back() {
+        let begin = Control::Begin(BeginOptions {
+            lock_timeout: Some(Duration::from_millis(1_500)),
+            ..BeginOptions::default()
+        });
+        let mut restore = Restore::default();
+        let mut sent = |step, backend| {
+            let markers = MarkerTable::default();
+            sql(&[step], backend, &markers, &mut restore)
+        };
+        assert_eq!(
+            sent(begin, DbBackend::Postgres),
+            "BEGIN;SELECT set_config('lock_timeout',CASE WHEN \
+             current_setting('lock_timeout')::interval BETWEEN '1ms' AND '1500ms' THEN \
+             current_setting('lock_timeout') ELSE '1500ms' END,true)"
+        );
+        assert_eq!(sent(begin, DbBackend::Sqlite), "BEGIN IMMEDIATE");
+        assert_eq!(
+            sent(begin, DbBackend::MySql),
+            "SET @resilient_lock=@@session.innodb_lock_wait_timeout,\
+             @@session.innodb_lock_wait_timeout=LEAST(@@session.innodb_lock_wait_timeout,2);\
+             START TRANSACTION;SAVEPOINT resilient_0"
+        );
+        assert_eq!(
+            sent(Control::Commit, DbBackend::MySql),
+            "SET @@session.innodb_lock_wait_timeout=@resilient_lock;\
+             RELEASE SAVEPOINT resilient_0;COMMIT"
         );
     }
 

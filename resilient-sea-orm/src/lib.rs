@@ -79,7 +79,9 @@ pub use extract::{classify, violation};
 pub use manager::DatabaseManager;
 pub use resilient_core as core;
 pub use resilient_core::{
-    Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation, config,
+    Config, ConstraintKind, Effect, Fault, FaultKind, FaultSet, Outcome, Propagation,
+    admission::{Admission, AdmissionSnapshot},
+    config,
     constraint::{self, ConstraintReport, Problem, Violation},
     driver::{Locking, WireLimits},
     health::{
@@ -116,6 +118,11 @@ struct Configuration;
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/turns.md")]
 struct Turns;
+
+/// Compiles the example of admission.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/contention.md")]
+struct Contention;
 
 /// Compiles the example of the sessions.
 #[cfg(doctest)]

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
-    health::Lease,
+    health::{Lease, performance::Dialect},
     scope::holder,
 };
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
@@ -53,6 +53,10 @@ impl Database for Pool {
         advice::gauge(self).map_or(self.context.limits().statement, |gauge| {
             gauge.acquire_timeout
         })
+    }
+
+    fn limits_lock_waits(&self) -> bool {
+        crate::vitals::dialect(self) != Dialect::Sqlite
     }
 
     async fn acquire(&self) -> Result<Session, DriverError> {

@@ -4,6 +4,7 @@ use std::{future::Future, time::Duration};
 
 use resilient_core::{
     CallOptions, CommitMode, FaultSet, Propagation,
+    admission::Admission,
     call::{self, Call},
     metrics,
     policy::{Delay, RetryPolicy},
@@ -19,6 +20,7 @@ use crate::{Error, ResilientConnection, connection::core_isolation};
 pub struct TransactOptions {
     call: CallOptions,
     name: Option<&'static str>,
+    admission_set: bool,
 }
 
 impl TransactOptions {
@@ -27,6 +29,7 @@ impl TransactOptions {
         Self {
             call: CallOptions::new(),
             name: None,
+            admission_set: false,
         }
     }
 
@@ -41,6 +44,13 @@ impl TransactOptions {
     pub(crate) fn named_at_least(mut self, name: &'static str) -> Self {
         self.name.get_or_insert(name);
         self
+    }
+
+    fn call(self) -> CallOptions {
+        if self.name.is_none() && !self.admission_set {
+            return self.call.admission(Admission::Off);
+        }
+        self.call
     }
 
     pub(crate) fn method(&self) -> &'static str {
@@ -134,6 +144,23 @@ impl TransactOptions {
         }
     }
 
+    /// How long a statement may wait for a lock; see [`RetryPolicy::lock_timeout`].
+    #[must_use]
+    pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
+        self.call = self.call.lock_timeout(lock_timeout);
+        self
+    }
+
+    /// Whether calls of this name that are in each other's way take turns; the connection's
+    /// choice if unset. Without a [`name`](Self::name) they do not unless asked to here, as they
+    /// have nothing in common.
+    #[must_use]
+    pub const fn admission(mut self, admission: Admission) -> Self {
+        self.call = self.call.admission(admission);
+        self.admission_set = true;
+        self
+    }
+
     /// A policy for what is not set here.
     #[must_use]
     pub const fn policy(mut self, policy: RetryPolicy) -> Self {
@@ -191,7 +218,7 @@ impl ResilientConnection {
     {
         let SerializedOptions { options, keys } = options.into();
         let method = metrics::global().method(options.method());
-        let call = Call::in_turn(&self.pool, method, options.call, keys);
+        let call = Call::in_turn(&self.pool, method, options.call(), keys);
         call::run(call, body).await
     }
 }

@@ -106,6 +106,7 @@ impl ResilientConnection {
                         Some(SqliteTransactionMode::Exclusive) => Locking::Exclusive,
                     },
                     time_left: None,
+                    lock_timeout: None,
                 },
             ),
         };

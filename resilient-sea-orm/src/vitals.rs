@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use resilient_core::{
     Failure, Fault, FaultKind,
+    admission::AdmissionSnapshot,
     driver::Database,
     health::{
         HealthEvent, Sent,
@@ -127,6 +128,12 @@ impl ResilientConnection {
     pub fn performance(&self) -> PerformanceReport {
         let vitals = self.pool.context.vitals();
         vitals.performance().report(self.name(), vitals.now())
+    }
+
+    /// How many transactions of each method are open and may be at a time, of the methods that
+    /// were called.
+    pub fn admission(&self) -> Vec<AdmissionSnapshot> {
+        self.pool.context.admission()
     }
 
     /// The alerts that stand and those that are over.

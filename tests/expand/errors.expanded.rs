@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "unknown option `retrys`, did you mean `retries`?\nexpected one of `retries`, `on`, `isolation`, `read_only`, `propagation`, `timeout`, `deadline`, `backoff`, `policy`, `commit`, `db`, `borrow`, `serialize_by`, `name`, `crate`, `skip`"
+    "unknown option `retrys`, did you mean `retries`?\nexpected one of `retries`, `on`, `isolation`, `read_only`, `propagation`, `timeout`, `deadline`, `backoff`, `policy`, `commit`, `admission`, `db`, `borrow`, `serialize_by`, `name`, `crate`, `skip`"
 }
 ::core::compile_error! {
     "\"0s\" is zero, write a number and one of `ns`, `us`, `ms`, `s`, `m`, `h`, for example \"2s\" or \"1.5s\""

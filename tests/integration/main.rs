@@ -15,6 +15,7 @@ mod cancelled_parts;
 mod causes;
 mod commit;
 mod configured;
+mod contention;
 mod deadlocks;
 mod depth;
 mod detached;

@@ -152,6 +152,11 @@ impl<D: Database> Attempt<D> {
             Work::Own(scope) if scope.transaction().ledger().lost_around(scope.id()) => {
                 Level::Joined
             }
+            // A limit that was derived stands for a deadlock that nobody waits for; what that is
+            // about may be held outside of the savepoint.
+            Work::Own(scope) if scope.transaction().lock_timeout_is_derived(scope.id()) => {
+                Level::Joined
+            }
             Work::Own(_) => Level::Savepoint,
             Work::Unopened => Level::Root,
             Work::Joined(_) => Level::Joined,

@@ -7,6 +7,7 @@
 //! or a time limit needs is made when one of these comes up.
 
 mod attempt;
+mod locks;
 mod mode;
 mod running;
 mod site;

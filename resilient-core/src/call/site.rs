@@ -9,11 +9,12 @@ use tracing::Level;
 
 use super::{
     Call,
+    locks::Patience,
     mode::is_detached,
     state::{begin_options, commit_token},
 };
 use crate::{
-    CallOptions,
+    CallOptions, FaultKind,
     driver::{Context, Database},
     metrics::{self, MethodMetrics},
     policy::Allowance,
@@ -133,13 +134,23 @@ impl Site {
     pub(crate) fn frame(&self, context: &Arc<Context>) -> Arc<Frame> {
         let options = &self.options;
         let method = self.metrics().name();
+        let policy = options.resolve(&context.policy);
         let place = if is_detached(options.propagation) {
             FramePlace::Detached(Arc::<Detached>::default())
         } else {
+            let patience = Patience {
+                options,
+                policy: &policy,
+                context,
+                retries: policy.retries_after(FaultKind::LockTimeout),
+                deadline: None,
+            };
+            // Without a limit to the call only its own policy's can be meant.
+            let locks = policy.lock_timeout.filter(|limit| !limit.is_zero());
             FramePlace::Later(Later {
                 context: Arc::clone(context),
-                options: begin_options(options, context, None),
-                method,
+                options: begin_options(options, context, None, locks),
+                owner: patience.owner(method),
                 token: commit_token(options.commit.unwrap_or(context.verify.mode)),
                 scope: OnceLock::new(),
             })
@@ -149,7 +160,7 @@ impl Site {
             place,
             status: Arc::new(CallStatus::new(method, None)),
             deadline: None,
-            allowance: Arc::new(Allowance::of(options.resolve(&context.policy))),
+            allowance: Arc::new(Allowance::of(policy)),
             settled_outside: true,
             parent: None,
         })

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     attempt::{Attempt, Work, Wreck, timeout},
+    locks::Patience,
     mode::{Mode, mode},
 };
 use crate::{
@@ -218,8 +219,11 @@ impl<D: Database> State<D> {
         let work = match self.mode.as_ref().map_err(Clone::clone)? {
             Mode::Root(db) => {
                 let left = self.limit(now).map(|(limit, _)| limit);
-                let begin = begin_options(&self.options, &self.context, left);
-                Work::Own(Scope::root_of(db, begin, Some(self.method.name())))
+                let patience = self.patience();
+                let locks = patience.lock_timeout(left, now);
+                let begin = begin_options(&self.options, &self.context, left, locks);
+                let owner = patience.owner(self.method.name());
+                Work::Own(Scope::root_of(db, begin, owner))
             }
             Mode::Nested(outer) => Work::Own(outer.nested(Holder::Call)?),
             Mode::Joined(scope) => Work::Joined(scope.clone()),
@@ -232,6 +236,16 @@ impl<D: Database> State<D> {
             scope.transaction().verify_by(token.attempt(self.attempt));
         }
         Ok(work)
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            options: &self.options,
+            policy: &self.policy,
+            context: &self.context,
+            retries: self.left_after(FaultKind::LockTimeout),
+            deadline: self.deadline,
+        }
     }
 
     /// The time the next attempt has, and what it means to run into it.
@@ -484,12 +498,14 @@ pub(super) fn begin_options(
     options: &CallOptions,
     context: &Context,
     time_left: Option<Duration>,
+    lock_timeout: Option<Duration>,
 ) -> BeginOptions {
     BeginOptions {
         isolation: options.isolation,
         read_only: options.read_only,
         locking: context.locking,
         time_left,
+        lock_timeout,
     }
 }
 

@@ -80,6 +80,11 @@ impl Budget {
         }
     }
 
+    /// Whether at least half of what can be saved up is left.
+    pub(crate) fn is_ample(&self) -> bool {
+        self.tokens.load(Ordering::Relaxed) * 2 >= self.capacity
+    }
+
     /// Whole retries left.
     pub fn available(&self) -> u64 {
         u64::try_from(self.tokens.load(Ordering::Relaxed) / ONE).unwrap_or(0)

@@ -98,6 +98,10 @@ impl Delay {
             FaultKind::ServerUnavailable | FaultKind::ReadOnly | FaultKind::TooManyConnections => {
                 Some((ms(100), ms(2000), Jitter::Equal))
             }
+            // Longer waits let others get ahead again and again.
+            FaultKind::Deadlock | FaultKind::SerializationFailure | FaultKind::LockTimeout => {
+                Some((ms(2), ms(50), Jitter::Full))
+            }
             _ => Some((ms(2), ms(1000), Jitter::Full)),
         }
     }

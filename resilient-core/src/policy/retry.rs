@@ -28,6 +28,7 @@ pub struct RetryPolicy {
     pub(crate) delay: Delay,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) lock_timeout: Option<Duration>,
 }
 
 impl RetryPolicy {
@@ -40,6 +41,7 @@ impl RetryPolicy {
             delay: Delay::by_fault(),
             timeout: None,
             deadline: None,
+            lock_timeout: None,
         }
     }
 
@@ -94,6 +96,21 @@ impl RetryPolicy {
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// How long a statement may wait for a lock before it fails of
+    /// [`FaultKind::LockTimeout`], so that the wait becomes a retry and not a stall. Zero leaves
+    /// it to the server. MySQL and MariaDB count in whole seconds: it is rounded up. On SQLite,
+    /// which has no locks of rows, it does nothing. A session's own limit holds if it is shorter.
+    ///
+    /// By default it is derived where a lock timeout would be retried: from `timeout` or
+    /// `deadline`, half of the time left shared among the attempts left. The last attempt waits
+    /// for as long as it has. Without either, a method whose transactions were just seen to
+    /// deadlock waits for a multiple of what they take, if admission is adaptive.
+    #[must_use]
+    pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
+        self.lock_timeout = Some(lock_timeout);
         self
     }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     CommitToken,
+    admission::Owner,
     driver::{BeginOptions, Context, Database},
     policy::Allowance,
 };
@@ -42,7 +43,7 @@ pub(crate) enum FramePlace {
 pub(crate) struct Later {
     pub(crate) context: Arc<Context>,
     pub(crate) options: BeginOptions,
-    pub(crate) method: &'static str,
+    pub(crate) owner: Owner,
     pub(crate) token: Option<CommitToken>,
     pub(crate) scope: OnceLock<Arc<dyn AnyScope>>,
 }
@@ -53,7 +54,7 @@ impl Later {
             // The call's own connection; one that shares its pool where that one is gone.
             let owner = self.context.owner::<D>();
             let db = owner.as_ref().unwrap_or(db);
-            let scope = Scope::root_of(db, self.options, Some(self.method));
+            let scope = Scope::root_of(db, self.options, self.owner);
             if let Some(token) = self.token {
                 scope.transaction().verify_by(token.attempt(1));
             }
@@ -72,6 +73,8 @@ pub(crate) trait AnyScope: Any + Send + Sync {
 
     /// Gives it up without waiting.
     fn give_up(&self);
+    /// Whether it is in a transaction that has a connection.
+    fn holds_session(&self) -> bool;
 }
 
 impl<D: Database> AnyScope for Scope<D> {
@@ -85,6 +88,10 @@ impl<D: Database> AnyScope for Scope<D> {
 
     fn give_up(&self) {
         self.abandon();
+    }
+
+    fn holds_session(&self) -> bool {
+        self.transaction().ledger().sent(ScopeId::ROOT)
     }
 }
 
@@ -121,6 +128,18 @@ pub fn fails_by_itself() {
 impl Frame {
     pub(crate) fn current() -> Option<Arc<Frame>> {
         task::frame()
+    }
+
+    /// Whether a call around the running code has a connection of whatever database.
+    pub(crate) fn holds_session() -> bool {
+        let mut at = Self::current();
+        while let Some(frame) = at.take() {
+            if frame.any_scope().is_some_and(|scope| scope.holds_session()) {
+                return true;
+            }
+            at.clone_from(&frame.parent);
+        }
+        false
     }
 
     /// The innermost frame of a database.

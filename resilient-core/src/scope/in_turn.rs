@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Effect, Fault, FaultKind,
+    admission::{Admission, Owner},
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure},
     turns::{HeldTurns, Order, Table, Taking, TurnKeys, Want, global, mix},
@@ -67,7 +68,11 @@ impl<D: Database> Transaction<D> {
             let writer = writer.is_some();
             line.taking = Taking::Waiting { writer };
         }
-        let mut order = Order::new(keys.clone(), self.wanted(&keys, writer, &way), self.method);
+        let mut order = Order::new(
+            keys.clone(),
+            self.wanted(&keys, writer, &way),
+            self.owner.method,
+        );
         if order.proceed() {
             return Ok(Some(order.done()));
         }
@@ -184,7 +189,12 @@ pub async fn writers_turn<D: Database>(db: &Arc<D>) -> Result<Option<HeldTurns>,
     if db.context().writer.is_none() {
         return Ok(None);
     }
-    let alone = Transaction::new(Arc::clone(db), BeginOptions::default(), Some("a statement"));
+    let owner = Owner {
+        method: Some("a statement"),
+        admission: Admission::Off,
+        ..Owner::default()
+    };
+    let alone = Transaction::new(Arc::clone(db), BeginOptions::default(), owner);
     boxed(async move { alone.take_turns().await }).await
 }
 

@@ -3,7 +3,8 @@
 
 use super::hooks::{Hook, Hooks};
 use crate::{
-    CommitToken, Effect, Failure, driver::Control, health::sessions::Ticket, turns::Turns,
+    CommitToken, Effect, Failure, admission::Permit, driver::Control, health::sessions::Ticket,
+    turns::Turns,
 };
 
 /// A scope within its transaction. The root is [`ScopeId::ROOT`].
@@ -130,6 +131,8 @@ pub(crate) struct Ledger {
     pub(crate) ticket: Option<Ticket>,
     /// Its turns by key.
     pub(crate) turns: Turns,
+    /// Its place among those of its method.
+    pub(crate) permit: Option<Permit>,
 }
 
 impl Ledger {
@@ -150,6 +153,7 @@ impl Ledger {
             next_hook: 0,
             ticket: None,
             turns: Turns::default(),
+            permit: None,
         }
     }
 

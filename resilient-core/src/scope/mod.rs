@@ -1,5 +1,6 @@
 //! Transactions, the scopes nested in them, and the task's place among these.
 
+mod admitted;
 mod committing;
 mod detached;
 mod frame;

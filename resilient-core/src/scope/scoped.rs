@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use super::{Frame, Holder, ScopeId, Transaction, Turn, committing::boxed, hooks::End};
 use crate::{
     CommitMode, CommitToken, Effect, FaultKind, IsolationLevel, Outcome,
+    admission::Owner,
     driver::{BeginOptions, Database},
     failure::{DriverError, Failure, Reason},
 };
@@ -28,7 +29,7 @@ impl<D: Database> Scope<D> {
     /// Opens a transaction. Nothing is sent until its first statement. Its commit is a verified
     /// one if that is what the database's context says.
     pub fn root(db: &Arc<D>, options: BeginOptions) -> Self {
-        let scope = Self::root_of(db, options, None);
+        let scope = Self::root_of(db, options, Owner::default());
         if db.context().verify.mode == CommitMode::Verified {
             scope.transaction.verify_by(CommitToken::new().attempt(1));
         }
@@ -36,13 +37,9 @@ impl<D: Database> Scope<D> {
     }
 
     /// The same for a method's call.
-    pub(crate) fn root_of(
-        db: &Arc<D>,
-        options: BeginOptions,
-        method: Option<&'static str>,
-    ) -> Self {
+    pub(crate) fn root_of(db: &Arc<D>, options: BeginOptions, owner: Owner) -> Self {
         Self {
-            transaction: Transaction::new(Arc::clone(db), options, method),
+            transaction: Transaction::new(Arc::clone(db), options, owner),
             id: ScopeId::ROOT,
         }
     }

@@ -24,7 +24,9 @@ impl<D: Database> Transaction<D> {
         let context = self.db.context();
         let owner: Weak<dyn End> = Arc::downgrade(self) as Weak<dyn End>;
         let now = context.clock.now();
-        let ticket = context.sessions.enter(self.method, server_pid, now, owner);
+        let ticket = context
+            .sessions
+            .enter(self.owner.method, server_pid, now, owner);
         self.ledger().ticket = Some(ticket);
     }
 
@@ -94,7 +96,7 @@ impl<D: Database> End for Transaction<D> {
             if ledger.commit == CommitStep::Sent {
                 return;
             }
-            ledger.doom_root(refusal::expired(self.method, age, limit));
+            ledger.doom_root(refusal::expired(self.owner.method, age, limit));
         }
         // A statement under way ends first.
         if let Ok(mut session) = self.wire.try_lock() {
@@ -117,7 +119,7 @@ impl<D: Database> End for Transaction<D> {
             let Some(idle) = idle.filter(|idle| *idle >= limit) else {
                 return false;
             };
-            self.doom(refusal::idle(self.method, idle, limit));
+            self.doom(refusal::idle(self.owner.method, idle, limit));
             self.end_now(&mut session);
         }
         self.turns.notify_waiters();

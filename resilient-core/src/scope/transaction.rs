@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     task::Poll,
     time::Duration,
 };
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     CommitToken, Effect, Fault, FaultKind, FaultSet,
+    admission::Owner,
     driver::{BeginOptions, Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     health::recovery::RecoveryStep,
@@ -33,27 +34,25 @@ const HANDLE_WAIT: Duration = Duration::from_secs(5);
 pub struct Transaction<D: Database> {
     pub(super) db: Arc<D>,
     pub(super) options: BeginOptions,
-    /// Whose it is; `None` for one of `begin()`.
-    pub(super) method: Option<&'static str>,
+    pub(super) owner: Owner,
     ledger: Mutex<Ledger>,
     pub(super) wire: Arc<AsyncMutex<Option<D::Session>>>,
     pub(super) turns: Notify,
+    /// It waits for locks no longer than was derived, not asked for.
+    pub(super) impatient: AtomicBool,
 }
 
 impl<D: Database> Transaction<D> {
     /// A transaction that has sent nothing yet.
-    pub(crate) fn new(
-        db: Arc<D>,
-        options: BeginOptions,
-        method: Option<&'static str>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(db: Arc<D>, options: BeginOptions, owner: Owner) -> Arc<Self> {
         Arc::new(Self {
             db,
             options,
-            method,
+            owner,
             ledger: Mutex::new(Ledger::new()),
             wire: Arc::new(AsyncMutex::new(None)),
             turns: Notify::new(),
+            impatient: AtomicBool::new(false),
         })
     }
 
@@ -378,6 +377,8 @@ impl<D: Database> Transaction<D> {
                 Some(turns) => session.dispose_in_turn(how, turns),
                 None => session.dispose(how),
             }
+            // After the session has gone back, as who is let in wants one.
+            self.leave(how);
         }
     }
 }

@@ -97,7 +97,7 @@ impl<D: Database> Turn<D> {
                 let doom = transaction.ledger().root_doom().cloned();
                 return Err(doom.unwrap_or_else(refusal::ended));
             }
-            steps.insert(0, Control::Begin(transaction.options()));
+            steps.insert(0, Control::Begin(transaction.begin_options()));
         }
         if steps.is_empty() {
             return Ok(());
@@ -126,9 +126,13 @@ impl<D: Database> Turn<D> {
                 let mut ledger = transaction.ledger();
                 // A BEGIN that was refused, and set nothing, leaves a session without a
                 // transaction; anything else leaves one that is not known.
-                let options = transaction.options();
+                let options = match steps.first() {
+                    Some(Control::Begin(options)) => *options,
+                    _ => transaction.options(),
+                };
                 let plain = options.isolation.is_none()
                     && options.time_left.is_none()
+                    && options.lock_timeout.is_none()
                     && !options.read_only;
                 let refused = begins
                     && plain
@@ -186,6 +190,7 @@ impl<D: Database> Turn<D> {
     async fn acquire(&mut self) -> Result<(), Failure> {
         let db = Arc::clone(self.transaction.database());
         let turns = self.transaction.take_turns().await?;
+        let place = self.transaction.admitted().await;
         let permit = match db.context().vitals.breaker().map(Breaker::admit) {
             Some(Err(rejection)) => return Err(Failure::circuit_open(&rejection)),
             Some(Ok(permit)) => Some(permit),
@@ -203,6 +208,7 @@ impl<D: Database> Turn<D> {
         if let Some(slot) = session.as_mut() {
             **slot = Some(acquired.map_err(Failure::database)?);
             self.transaction.hold_turns(turns);
+            self.transaction.ledger().permit = place;
         }
         self.session = session;
         Ok(())

@@ -23,7 +23,7 @@ impl<D: Database> Transaction<D> {
             if ledger.commit == CommitStep::Sent || ledger.stage == Stage::Ended {
                 return Vec::new();
             }
-            ledger.doom_root(refusal::recovered(self.method));
+            ledger.doom_root(refusal::recovered(self.owner.method));
             ledger.stage == Stage::Open
         };
         // Whoever waits for its turn sees that there is none to come.

@@ -7,7 +7,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use resilient_core::{CallOptions, CommitMode, Effect, FaultKind, call::run, policy::Delay};
+use resilient_core::{
+    CallOptions, CommitMode, Effect, FaultKind, call::run, driver::Database as _, policy::Delay,
+};
 
 use crate::fake::{Error, FakeDb};
 
@@ -46,6 +48,13 @@ fn at_every_await_of<F: Future>(
             0,
             "after {polls} polls: {log:?}"
         );
+        for gate in db.context().admission() {
+            assert_eq!(
+                (gate.in_flight, gate.waiting),
+                (0, 0),
+                "after {polls} polls"
+            );
+        }
         if ended {
             assert!(polls > 3, "the table covers something");
             return;

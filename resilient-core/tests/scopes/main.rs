@@ -1,6 +1,7 @@
 //! Scopes and the attempt loop on a database that lives in memory and fails on request.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod admission;
 mod attempts;
 mod cancellation;
 mod fake;

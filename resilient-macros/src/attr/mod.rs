@@ -39,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) on: Option<Setting<Vec<Faults>>>,
     pub(crate) isolation: Option<Setting<&'static str>>,
     pub(crate) commit: Option<Setting<&'static str>>,
+    pub(crate) admission: Option<Setting<&'static str>>,
     pub(crate) read_only: Option<Setting<bool>>,
     pub(crate) propagation: Option<Setting<&'static str>>,
     /// Nanoseconds.
@@ -85,6 +86,7 @@ impl Options {
             on: over(self.on.as_ref(), block.on.as_ref(), after),
             isolation: over(self.isolation.as_ref(), block.isolation.as_ref(), after),
             commit: over(self.commit.as_ref(), block.commit.as_ref(), after),
+            admission: over(self.admission.as_ref(), block.admission.as_ref(), after),
             read_only: over(self.read_only.as_ref(), block.read_only.as_ref(), after),
             propagation: over(self.propagation.as_ref(), block.propagation.as_ref(), after),
             timeout: over(self.timeout.as_ref(), block.timeout.as_ref(), after),
@@ -199,6 +201,7 @@ impl Reader<'_> {
             "backoff" => options.backoff = setting(key, order, backoff::read(&read)),
             "policy" => options.policy = setting(key, order, read.path("my_policies::PATIENT")),
             "commit" => options.commit = setting(key, order, read.word(words::COMMIT)),
+            "admission" => options.admission = setting(key, order, read.word(words::ADMISSION)),
             "db" => options.db = setting(key, order, read.expression()),
             "borrow" => options.borrow = setting(key, order, read.names()),
             "serialize_by" => options.serialize_by = setting(key, order, read.keys()),

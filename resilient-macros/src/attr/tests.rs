@@ -33,7 +33,7 @@ fn reads_every_key() {
         r#"retries = 5, on = [deadlock, connection], isolation = "serializable", read_only,
            propagation = "required", timeout = "500ms", deadline = "2s",
            backoff = exponential(base = "1ms", jitter = "equal"), policy = policies::PATIENT,
-           commit = "verified", db = pool::<A, B>(x, y), borrow = [order],
+           commit = "verified", admission = "adaptive", db = pool::<A, B>(x, y), borrow = [order],
            serialize_by = (order.from, self.tenant), name = "a.b",
            crate = crate::facade,"#,
     );
@@ -44,6 +44,7 @@ fn reads_every_key() {
     );
     assert_eq!(options.isolation.map(|it| it.value), Some("serializable"));
     assert_eq!(options.commit.map(|it| it.value), Some("verified"));
+    assert_eq!(options.admission.map(|it| it.value), Some("adaptive"));
     assert_eq!(options.read_only.map(|it| it.value), Some(true));
     assert_eq!(options.propagation.map(|it| it.value), Some("required"));
     assert_eq!(options.timeout.map(|it| it.value), Some(500_000_000));
@@ -60,7 +61,7 @@ fn reads_every_key() {
     assert_eq!(options.name.map(|it| it.value).as_deref(), Some("a.b"));
     assert_eq!(options.borrow.map(|it| it.value.len()), Some(1));
     assert_eq!(options.serialize_by.map(|it| it.value.len()), Some(2));
-    assert_eq!(options.keys, 15);
+    assert_eq!(options.keys, 16);
 }
 
 #[test]
@@ -177,6 +178,7 @@ fn refuses_wrong_kinds_of_value() {
         "policy = \"x\"",
         "policy",
         "commit = \"sometimes\"",
+        "admission = \"on\"",
         "db",
         "db = \"self.db\"",
         "borrow = order",

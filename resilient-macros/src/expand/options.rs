@@ -27,6 +27,10 @@ pub(super) fn call_options(options: &Options, private: &TokenStream) -> TokenStr
         let mode = variant(commit.value);
         chain.extend(quote_spanned!(site=> .commit(#private::CommitMode::#mode)));
     }
+    if let Some(admission) = &options.admission {
+        let admission = variant(admission.value);
+        chain.extend(quote_spanned!(site=> .admission(#private::Admission::#admission)));
+    }
     if options.read_only.as_ref().is_some_and(|flag| flag.value) {
         chain.extend(quote_spanned!(site=> .read_only()));
     }

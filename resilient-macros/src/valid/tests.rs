@@ -67,6 +67,10 @@ fn refuses_options_that_exclude_each_other() {
             "propagation = \"not_supported\", read_only",
             "`read_only` cannot",
         ),
+        (
+            "propagation = \"mandatory\", admission = \"adaptive\"",
+            "`admission` cannot",
+        ),
         ("deadline = \"1s\", timeout = \"2s\"", "`timeout` bounds"),
     ] {
         expect(options, METHOD, &[beginning]);

@@ -16,6 +16,7 @@ pub use replay::{Owned, ReplayArgument};
 pub use crate::Error;
 pub use resilient_core::{
     CallOptions, CommitMode, ConstraintKind, FaultKind, FaultSet, IsolationLevel, Propagation,
+    admission::Admission,
     call::{Call, Site, Step},
     constraint::{Registration, inventory},
     health::soft_delete::Registration as SoftDeleteRegistration,

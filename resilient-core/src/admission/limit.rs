@@ -1,0 +1,479 @@
+//! [`Limit`]: how many at a time, found out by trying. Pure state.
+//!
+//! Time is cut into stretches of about a hundred commits. Three things of a stretch decide:
+//!
+//! - *waste*, the share of the time in transactions that went into attempts which failed by
+//!   contention: without it there is nothing to limit;
+//! - the *latency gradient*, the fastest commit's time over the mean: it says how far down to go,
+//!   as what is beyond is spent in waiting for others;
+//! - *goodput*, what was done a second: it says whether that was right. A lower limit is kept if
+//!   as much is done with it, a higher one if more is, or as much without waste.
+//!
+//! What turned out wrong is tried again after a time that doubles.
+
+use std::time::{Duration, Instant};
+
+/// More than any pool has connections.
+pub(crate) const UNLIMITED: usize = 1 << 20;
+
+/// Commits of a full stretch, and its least and greatest length.
+const COMMITS: u32 = 100;
+const SHORTEST: Duration = Duration::from_millis(25);
+const LONGEST: Duration = Duration::from_millis(400);
+
+/// Without anybody in flight for so long, a stretch begins anew.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// Waste from which on a lower limit is tried, and below which a higher one costs nothing. Less
+/// is cheaper than to look for something better.
+const WASTEFUL: f64 = 0.3;
+const CLEAN: f64 = 0.12;
+
+/// The same for the share of attempts that waited for a lock in vain: others waited for them
+/// meanwhile, which no clock of theirs tells.
+const STALLED: f64 = 0.05;
+const FLOWING: f64 = 0.005;
+
+/// What a lower limit must reach of the score before, and a higher one.
+const AS_MUCH: f64 = 0.97;
+const MORE: f64 = 1.05;
+
+/// What decides at once; what is in between is measured in turns, so many times.
+const FAR_MORE: f64 = 1.3;
+const FAR_LESS: f64 = 0.8;
+const TURNS: u32 = 2;
+
+/// How much of the waste is held against a limit: it costs the server, and retries run out.
+const DISLIKE: f64 = 0.15;
+
+/// Pauses between trials.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
+const LONG_PAUSE: Duration = Duration::from_secs(5);
+
+/// How many times longer than a trial that was wrong the pause after it is, and the most.
+const COST: u32 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// For how long a lock timeout or deadlock makes statements impatient, and how impatient.
+const WARY: Duration = Duration::from_secs(30);
+const BRISK: Duration = Duration::from_millis(20);
+const SLOW: Duration = Duration::from_secs(1);
+const FASTEST_TIMES: u32 = 16;
+
+/// How a transaction ended, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It committed, or failed of something else than contention.
+    Done,
+    /// It was in another's way, or another in its.
+    Contended {
+        /// It waited for a lock: a deadlock or a lock timeout.
+        waited: bool,
+    },
+    /// It says nothing: it was cancelled or lost its server.
+    Void,
+}
+
+/// What happened in a stretch.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    since: Instant,
+    /// Whether no more than the limit are in flight: before, the earlier limit has its effect.
+    settled: bool,
+    done: u32,
+    contended: u32,
+    stalled: u32,
+    busy: Duration,
+    wasted: Duration,
+    fastest: Duration,
+    entered: u32,
+    waited: u32,
+    peak: usize,
+}
+
+/// What it comes to.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    length: Duration,
+    /// Done a second.
+    goodput: f64,
+    waste: f64,
+    stalled: f64,
+    contended: u32,
+    /// The fastest commit's time over the mean of all.
+    gradient: f64,
+    /// Whether the limit kept anybody waiting.
+    binding: bool,
+    peak: usize,
+}
+
+impl Found {
+    fn in_trouble(&self) -> bool {
+        self.contended > 1 && (self.waste >= WASTEFUL || self.stalled >= STALLED)
+    }
+
+    fn clean(&self) -> bool {
+        self.waste < CLEAN && self.stalled < FLOWING
+    }
+
+    fn score(&self) -> f64 {
+        self.goodput * (1.0 - DISLIKE * self.waste)
+    }
+}
+
+impl Stretch {
+    fn new(now: Instant, settled: bool) -> Self {
+        Self {
+            since: now,
+            settled,
+            done: 0,
+            contended: 0,
+            stalled: 0,
+            busy: Duration::ZERO,
+            wasted: Duration::ZERO,
+            fastest: Duration::MAX,
+            entered: 0,
+            waited: 0,
+            peak: 0,
+        }
+    }
+
+    fn over(&self, now: Instant) -> bool {
+        let length = now.saturating_duration_since(self.since);
+        length >= LONGEST || (length >= SHORTEST && self.done >= COMMITS)
+    }
+
+    fn found(&self, now: Instant) -> Found {
+        let length = now.saturating_duration_since(self.since);
+        let seconds = length.as_secs_f64().max(f64::MIN_POSITIVE);
+        let busy = self.busy.as_secs_f64().max(f64::MIN_POSITIVE);
+        let all = f64::from(self.done + self.contended).max(1.0);
+        let mean = busy / all;
+        let fastest = if self.done == 0 {
+            0.0
+        } else {
+            self.fastest.as_secs_f64()
+        };
+        Found {
+            length,
+            goodput: f64::from(self.done) / seconds,
+            stalled: f64::from(self.stalled) / all,
+            waste: self.wasted.as_secs_f64() / busy,
+            contended: self.contended,
+            gradient: fastest / mean,
+            binding: self.waited * 2 > self.entered,
+            peak: self.peak,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// It is what it is until then.
+    Resting(Instant),
+    /// Another limit is tried against the one before.
+    Trying(Trial),
+}
+
+/// Two limits in turns, so that a machine that is slower for a while does not decide.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    before: usize,
+    tried: usize,
+    /// The sums of what they scored.
+    score_before: f64,
+    score_tried: f64,
+    /// Stretches of the tried one.
+    stretches: u32,
+}
+
+/// What became of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Open,
+    Right,
+    Wrong,
+}
+
+impl Trial {
+    fn down(&self) -> bool {
+        self.tried < self.before
+    }
+
+    /// Whether the tried one, that came to `found`, is right.
+    fn verdict(&self, found: Found) -> Verdict {
+        let ratio = if self.score_before > 0.0 {
+            self.score_tried / self.score_before
+        } else if self.down() || self.score_tried > 0.0 {
+            f64::INFINITY
+        } else {
+            0.0
+        };
+        if self.down() && !found.binding {
+            // Nobody had to wait for it.
+            return Verdict::Right;
+        }
+        if ratio >= FAR_MORE {
+            return Verdict::Right;
+        }
+        if ratio <= FAR_LESS {
+            return Verdict::Wrong;
+        }
+        let free = found.clean() && !self.down();
+        if self.stretches < TURNS && !free {
+            return Verdict::Open;
+        }
+        // Without a limit nobody waits for nothing: the first one has to be worth it.
+        let enough = match (self.down() && self.before < UNLIMITED, free) {
+            (true, _) => AS_MUCH,
+            (false, true) => 1.0,
+            (false, false) => MORE,
+        };
+        if ratio >= enough {
+            Verdict::Right
+        } else {
+            Verdict::Wrong
+        }
+    }
+}
+
+/// How many at a time.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    current: usize,
+    phase: Phase,
+    stretch: Stretch,
+    /// Pauses after trials that were wrong, down and up.
+    pause_down: Duration,
+    pause_up: Duration,
+    /// Not to try lower before.
+    not_down: Option<Instant>,
+    /// What was too low, the last time.
+    floor: usize,
+    fastest: Option<Duration>,
+    wary_until: Option<Instant>,
+    last_left: Instant,
+    changes: u64,
+}
+
+impl Limit {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            current: UNLIMITED,
+            phase: Phase::Resting(now),
+            stretch: Stretch::new(now, true),
+            pause_down: SHORT_PAUSE,
+            pause_up: SHORT_PAUSE,
+            not_down: None,
+            floor: 0,
+            fastest: None,
+            wary_until: None,
+            last_left: now,
+            changes: 0,
+        }
+    }
+
+    /// One that stays.
+    #[cfg(test)]
+    pub(super) fn fixed(limit: usize, now: Instant) -> Self {
+        let day = now + Duration::from_hours(24);
+        Self {
+            current: limit,
+            phase: Phase::Resting(day),
+            not_down: Some(day),
+            ..Self::new(now)
+        }
+    }
+
+    /// How many may be in flight; [`UNLIMITED`] without a limit, never 0.
+    pub(crate) fn limit(&self) -> usize {
+        self.current
+    }
+
+    /// How often it was changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// How long statements may wait for locks: a multiple of what a whole transaction takes, for
+    /// a while after one was seen to wait in vain.
+    pub(crate) fn lock_timeout(&self, now: Instant) -> Option<Duration> {
+        let fastest = self.fastest?;
+        let wary = self.wary_until.is_some_and(|until| now < until);
+        wary.then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
+    }
+
+    /// One more is in flight.
+    pub(crate) fn entered(&mut self, now: Instant, waited: bool, in_flight: usize) {
+        let idle = now.saturating_duration_since(self.last_left);
+        if in_flight == 1 && idle > IDLE {
+            self.stretch = Stretch::new(now, true);
+        }
+        let stretch = &mut self.stretch;
+        stretch.entered += 1;
+        stretch.waited += u32::from(waited);
+        stretch.peak = stretch.peak.max(in_flight);
+    }
+
+    /// One has ended after so long; so many are left in flight.
+    pub(crate) fn left(&mut self, now: Instant, took: Duration, ended: Ended, in_flight: usize) {
+        self.last_left = now;
+        if let Ended::Contended { waited: true } = ended {
+            self.wary_until = now.checked_add(WARY);
+        }
+        if !self.stretch.settled {
+            if in_flight <= self.current {
+                self.stretch = Stretch::new(now, true);
+            }
+            return;
+        }
+        let stretch = &mut self.stretch;
+        match ended {
+            Ended::Done => {
+                stretch.done += 1;
+                stretch.fastest = stretch.fastest.min(took);
+                stretch.busy += took;
+            }
+            Ended::Contended { waited } => {
+                stretch.contended += 1;
+                stretch.stalled += u32::from(waited);
+                stretch.wasted += took;
+                stretch.busy += took;
+            }
+            Ended::Void => {}
+        }
+        if stretch.over(now) {
+            let (found, done, fastest) = (stretch.found(now), stretch.done, stretch.fastest);
+            if done > 0 {
+                self.remember(fastest);
+            }
+            self.stretch = Stretch::new(now, true);
+            self.judge(now, found);
+        }
+    }
+
+    fn remember(&mut self, fastest: Duration) {
+        self.fastest = Some(match self.fastest {
+            Some(known) if known < fastest => known + fastest.saturating_sub(known) / 8,
+            _ => fastest,
+        });
+    }
+
+    fn judge(&mut self, now: Instant, found: Found) {
+        let mut trial = match self.phase {
+            Phase::Resting(until) => return self.rested(now, until, found),
+            Phase::Trying(trial) => trial,
+        };
+        if self.current == trial.before {
+            trial.score_before += found.score();
+            self.phase = Phase::Trying(trial);
+            return self.set(now, trial.tried);
+        }
+        trial.score_tried += found.score();
+        trial.stretches += 1;
+        match trial.verdict(found) {
+            Verdict::Open => {
+                self.phase = Phase::Trying(trial);
+                self.set(now, trial.before);
+            }
+            Verdict::Right if trial.down() => {
+                self.pause_down = SHORT_PAUSE;
+                self.floor = 0;
+                self.rest(now, self.pause_up);
+                self.rested(now, now, found);
+            }
+            Verdict::Right => {
+                self.floor = 0;
+                self.pause_up = SHORT_PAUSE;
+                self.rest(now, Duration::ZERO);
+                if found.binding {
+                    self.go_up(now, found, UNLIMITED);
+                }
+            }
+            Verdict::Wrong if trial.down() => {
+                self.floor = trial.tried;
+                self.set(now, trial.before);
+                self.rest(now, self.pause_up);
+                self.wait_to_go_down(now);
+            }
+            Verdict::Wrong => {
+                self.set(now, trial.before);
+                // What costs much is not done often.
+                let worth = (found.length * COST).min(LONGEST_PAUSE);
+                self.rest(now, self.pause_up.max(worth));
+                self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
+            }
+        }
+    }
+
+    /// A stretch at a limit that is not being tried.
+    fn rested(&mut self, now: Instant, until: Instant, found: Found) {
+        let at_most = self.current.min(found.peak);
+        let lower_is_due = self.not_down.is_none_or(|at| now >= at);
+        if found.in_trouble() && at_most > 1 && lower_is_due {
+            self.go_down(now, found, at_most);
+        } else if now >= until && found.binding && self.current < UNLIMITED {
+            self.go_up(now, found, UNLIMITED);
+        }
+    }
+
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss
+    )]
+    fn go_down(&mut self, now: Instant, found: Found, from: usize) {
+        // What would be in flight if nobody waited for others.
+        let useful = (from as f64 * found.gradient).ceil() as usize;
+        let mut target = useful.clamp(1, from / 2);
+        if self.floor > 0 {
+            // Between what was too low and what is too high.
+            target = target.max((self.floor as f64 * from as f64).sqrt().round() as usize);
+        }
+        if target > self.floor && target < from {
+            self.try_out(now, found, target);
+        } else {
+            self.floor = 0;
+            self.wait_to_go_down(now);
+        }
+    }
+
+    fn wait_to_go_down(&mut self, now: Instant) {
+        self.not_down = now.checked_add(self.pause_down);
+        self.pause_down = (self.pause_down * 2).min(LONG_PAUSE);
+    }
+
+    fn go_up(&mut self, now: Instant, found: Found, at_most: usize) {
+        let target = self.current.saturating_mul(2).min(at_most).min(UNLIMITED);
+        // Far above what there ever was it has no effect.
+        let target = if target > 1 << 10 { UNLIMITED } else { target };
+        if target > self.current {
+            self.try_out(now, found, target);
+        }
+    }
+
+    fn try_out(&mut self, now: Instant, found: Found, tried: usize) {
+        self.phase = Phase::Trying(Trial {
+            before: self.current,
+            tried,
+            score_before: found.score(),
+            score_tried: 0.0,
+            stretches: 0,
+        });
+        self.set(now, tried);
+    }
+
+    fn rest(&mut self, now: Instant, pause: Duration) {
+        self.phase = Phase::Resting(now.checked_add(pause).unwrap_or(now));
+    }
+
+    fn set(&mut self, now: Instant, limit: usize) {
+        let lower = limit < self.current;
+        self.changes += u64::from(limit != self.current);
+        self.current = limit.clamp(1, UNLIMITED);
+        self.stretch = Stretch::new(now, !lower);
+    }
+}
+
+#[cfg(test)]
+mod tests;
