@@ -13,6 +13,7 @@ use std::{
 use resilient_core::{
     CallOptions, CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     IsolationLevel,
+    admission::Admission,
     call::Call,
     driver::{Context, Control, Database, Disposal, Session},
     metrics,
@@ -57,6 +58,7 @@ impl FakeDb {
             server: Arc::default(),
             context: Context::new(name, IsolationLevel::ReadCommitted)
                 .with_policy(policy)
+                .with_admission(Admission::Adaptive)
                 .with_clock(Arc::new(clock.clone())),
             clock,
         })
