@@ -53,7 +53,7 @@ pub(crate) static ALL: &[Policy] = &[
     Policy { name: "turns", delay: Delay::none(), gate: Gate::Turns },
     Policy { name: "by-fault", delay: Delay::by_fault(), gate: Gate::Open },
     Policy { name: "adaptive", delay: Delay::none(), gate: Gate::Adaptive },
-    Policy { name: "default", delay: Delay::by_fault(), gate: Gate::Adaptive },
+    Policy { name: "by-fault-adaptive", delay: Delay::by_fault(), gate: Gate::Adaptive },
 ];
 
 impl Policy {

@@ -45,7 +45,7 @@ use proc_macro::TokenStream;
 /// | `backoff` | `exponential(base = "2ms", max = "1s", jitter = "full")`, `fixed("10ms")`, `none` | by fault kind |
 /// | `policy` | path to a constant `RetryPolicy`; other keys win over it | none |
 /// | `commit` | `"reported"`: a lost answer to COMMIT is `Outcome::Unknown`; `"verified"`: it is found out, at the price of one small row in the same round trip | the connection's, which is `"reported"` |
-/// | `admission` | `"adaptive"`: calls that are in each other's way take turns before they begin; `"off"` | the connection's |
+/// | `admission` | `"adaptive"`: calls that are in each other's way take turns before they begin; `"off"` | the connection's, which is `"off"` |
 /// | `db` | expression for the connection; it sees the arguments | `self.db` |
 /// | `borrow` | owned arguments of which the body gets a reference | none |
 /// | `serialize_by` | expression, or several in parentheses: calls in this process that name a common key take turns before their transactions begin; borrowed, seen once, and sees the arguments | none |

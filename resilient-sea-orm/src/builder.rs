@@ -159,8 +159,8 @@ impl Builder {
         self
     }
 
-    /// Whether calls that are in each other's way take turns, unless they ask otherwise. See
-    /// [`Admission`] for the default.
+    /// Whether calls that are in each other's way take turns, unless they ask otherwise; off by
+    /// default.
     #[must_use]
     pub fn admission(mut self, admission: Admission) -> Self {
         self.admission = admission;

@@ -29,11 +29,11 @@ use crate::time::Clock;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Admission {
-    /// Every call begins at once.
+    /// Every call begins at once. The default.
+    #[default]
     Off,
     /// As many transactions of a method are open at a time as bring the most commits; no limit
-    /// while none fails by contention. The default.
-    #[default]
+    /// while none fails by contention.
     Adaptive,
 }
 

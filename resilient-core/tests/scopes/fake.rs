@@ -13,6 +13,7 @@ use std::{
 use resilient_core::{
     CallOptions, CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     IsolationLevel,
+    admission::Admission,
     call::{Call, Site},
     driver::{Context, Control, Database, Disposal, Session},
     metrics,
@@ -82,6 +83,7 @@ impl FakeDb {
         let clock = FakeClock::new();
         let context = and(Context::new(name, IsolationLevel::ReadCommitted))
             .with_policy(policy)
+            .with_admission(Admission::Adaptive)
             .with_clock(Arc::new(clock.clone()));
         Arc::new(Self {
             server: Arc::default(),
