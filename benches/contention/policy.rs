@@ -113,9 +113,10 @@ impl Client {
             None => None,
         };
         let attempts = std::sync::atomic::AtomicU32::new(0);
-        let keys = match self.turns {
-            true => TurnKeys::new().and(&transfer.from).and(&transfer.to),
-            false => TurnKeys::new(),
+        let keys = if self.turns {
+            TurnKeys::new().and(&transfer.from).and(&transfer.to)
+        } else {
+            TurnKeys::new()
         };
         let result = self
             .db

@@ -77,7 +77,7 @@ impl<D: Database> Transaction<D> {
             return Ok(Some(order.done()));
         }
         let writer = writer.is_some();
-        let held = boxed(self.wait_in_line(order, &keys, writer, &way)).await?;
+        let held = boxed(self.wait_in_line(order, keys, writer, way)).await?;
         Ok(Some(held))
     }
 
@@ -112,9 +112,9 @@ impl<D: Database> Transaction<D> {
     async fn wait_in_line(
         &self,
         mut order: Order,
-        keys: &TurnKeys,
+        keys: TurnKeys,
         writer: bool,
-        way: &Way,
+        way: Way,
     ) -> Result<HeldTurns, Failure> {
         let context = self.db.context();
         self.metrics().turns_waited.add(1);
@@ -132,7 +132,7 @@ impl<D: Database> Transaction<D> {
                 return Err(never_came(context.name(), writers, patience, holder()));
             }
             // A branch of the transaction around this one may have begun meanwhile.
-            if self.way(keys, writer)? != *way {
+            if self.way(&keys, writer)? != way {
                 return Err(refusal::turns_in_branch());
             }
             order.proceed();

@@ -515,7 +515,7 @@ impl resilient_core::driver::Session for Session {
                 );
             }
             // SeaORM's transaction rolls back when dropped.
-            Wire::SeaOrm { .. } => {}
+            Wire::SeaOrm { .. } => drop(self.turns),
         }
     }
 }

@@ -265,7 +265,7 @@ async fn requires_new_shares_the_turn_of_its_task(engine: Engine) -> TestResult 
         .propagation(Propagation::RequiresNew)
         .read_only();
     let outer = TransactOptions::new().serialize_by(keys(&[1, 2]));
-    db.transact(outer, || async {
+    let all = db.transact(outer, || async {
         add(db, 1, 1).await?;
         without_hanging(read(db, &[1], own)).await?;
         let (a, b) =
@@ -276,8 +276,8 @@ async fn requires_new_shares_the_turn_of_its_task(engine: Engine) -> TestResult 
         assert!(error.to_string().contains("wait for itself"), "{error}");
         assert_eq!(error.attempts(), 1);
         Ok::<_, Error>(())
-    })
-    .await?;
+    });
+    Box::pin(all).await?;
     Ok(())
 }
 

@@ -26,9 +26,10 @@ async fn impatient(url: &str, pool: u32) -> Result<ResilientConnection> {
 
 /// What writers do. Some are dropped on their way, whenever.
 async fn write(db: &ResilientConnection, random: &mut fastrand::Rng) -> Result<()> {
-    let patience = match random.bool() {
-        true => Duration::from_micros(random.u64(0..3_000)),
-        false => Duration::from_secs(60),
+    let patience = if random.bool() {
+        Duration::from_micros(random.u64(0..3_000))
+    } else {
+        Duration::from_mins(1)
     };
     let way = random.u8(0..6);
     let work = async {
@@ -98,8 +99,7 @@ async fn the_database_is_never_locked_by_ourselves_on_sqlite() -> TestResult {
             add(db, 1, 1_000).await?;
         }
         let mut tasks = JoinSet::new();
-        for task in 0..16_u64 {
-            let db = dbs[task as usize % 2].clone();
+        for (task, db) in (0..16_u64).zip(dbs.iter().cycle().cloned()) {
             let mut random = fastrand::Rng::with_seed(run * 16 + task);
             tasks.spawn(async move {
                 for _ in 0..12 {
