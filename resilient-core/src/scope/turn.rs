@@ -102,9 +102,10 @@ impl<D: Database> Turn<D> {
         if steps.is_empty() {
             return Ok(());
         }
-        let answer = match begins {
-            true => self.begin(&steps).await?,
-            false => self.control(&steps).await,
+        let answer = if begins {
+            self.begin(&steps).await?
+        } else {
+            self.control(&steps).await
         };
         match answer {
             Ok(()) => {
