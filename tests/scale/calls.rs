@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
-use resilient_sea_orm::{ResilientConnection, Result, prelude::*};
-use support::{Engine, TestResult, engine_tests};
+use resilient_sea_orm::{HealthSettings, ResilientConnection, Result, prelude::*};
+use sea_orm::ConnectOptions;
+use support::{Engine, Proxy, TestResult, engine_tests, unique_name};
 use tokio::task::JoinSet;
 
 use crate::{Stand, enter};
@@ -65,4 +66,42 @@ async fn thousands_of_calls_share_few_connections(engine: Engine) -> TestResult 
     Ok(())
 }
 
+/// Whoever opens a connection in place of a worn one is not called off by another that comes free.
+async fn worn_connections_are_replaced_once_each(engine: Engine) -> TestResult {
+    const CALLS: u64 = 2_000;
+    const USES: u64 = 20;
+    let stand = Stand::open(engine, |_| {}).await?;
+    let proxy = Proxy::before(&stand.test).await?;
+    let mut options = ConnectOptions::new(proxy.url());
+    let patience = Duration::from_mins(5);
+    options
+        .max_connections(4)
+        .acquire_timeout(patience)
+        .sqlx_logging(false);
+    let settings = HealthSettings {
+        max_usage: USES,
+        min_healthy_connections: 0,
+        batch_size: u32::MAX,
+        ..HealthSettings::default()
+    };
+    let builder = ResilientConnection::builder(options).name(unique_name());
+    let repo = Arc::new(Repo {
+        db: builder.health(settings).connect().await?,
+        next: AtomicI32::new(1),
+    });
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let repo = Arc::clone(&repo);
+        calls.spawn(async move { repo.note().await });
+    }
+    while let Some(call) = calls.join_next().await {
+        call??;
+    }
+    let opened = proxy.connections();
+    assert!(opened > 8, "{opened}: none was worn");
+    assert!(opened <= CALLS / USES + 20, "{opened} were opened");
+    Ok(())
+}
+
+engine_tests! { on_postgres on_mariadb: worn_connections_are_replaced_once_each }
 engine_tests! { thousands_of_calls_share_few_connections }

@@ -25,7 +25,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// A database with an empty table, and the only test that runs.
 pub struct Stand {
     pub db: ResilientConnection,
-    _test: TestDb,
+    pub test: TestDb,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -42,7 +42,7 @@ impl Stand {
         db.execute_unprepared(sql).await?;
         Ok(Self {
             db,
-            _test: test,
+            test,
             _turn: turn,
         })
     }

@@ -280,6 +280,11 @@ impl Connections {
         self.replaces() && batch.permits(self.clock.now(), open, floor, size)
     }
 
+    /// How many are known to be open.
+    pub(super) fn open(&self) -> usize {
+        self.read(HashMap::len)
+    }
+
     /// Idle ones that are to be replaced.
     pub fn due(&self) -> usize {
         let now = self.clock.now();

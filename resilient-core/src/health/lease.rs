@@ -65,6 +65,11 @@ impl Lease {
         self.record.uses.load(Ordering::Relaxed) > 1
     }
 
+    /// How many connections of its pool are known to be open.
+    pub fn open(&self) -> usize {
+        self.connections.open()
+    }
+
     /// A statement was sent.
     pub fn sent(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);

@@ -146,28 +146,27 @@ impl Session {
         self
     }
 
-    /// Whether the pool would only close it.
-    fn is_for_closing(&self) -> bool {
+    /// Whether it may go to the next caller without a way through the pool: not if that is closed,
+    /// and not while others of its connections are still to be opened, as who opens one would be
+    /// called off by this.
+    fn may_go_on(&self) -> bool {
+        #[cfg(feature = "sqlx-dep")]
+        fn open<DB: sqlx::Database>(pool: &sqlx::Pool<DB>, met: usize) -> bool {
+            !pool.is_closed() && met >= pool.options().get_max_connections() as usize
+        }
+        // Without a lease nobody knows its age.
+        let Some(met) = self.lease.as_ref().map(Lease::open) else {
+            return false;
+        };
+        let _ = met;
         match &self.wire {
             #[cfg(feature = "sqlx-postgres")]
-            Wire::Postgres(_) => self
-                .schema
-                .connection
-                .get_postgres_connection_pool()
-                .is_closed(),
+            Wire::Postgres(_) => open(self.schema.connection.get_postgres_connection_pool(), met),
             #[cfg(feature = "sqlx-mysql")]
-            Wire::MySql(_) => self
-                .schema
-                .connection
-                .get_mysql_connection_pool()
-                .is_closed(),
+            Wire::MySql(_) => open(self.schema.connection.get_mysql_connection_pool(), met),
             #[cfg(feature = "sqlx-sqlite")]
-            Wire::Sqlite(_) => self
-                .schema
-                .connection
-                .get_sqlite_connection_pool()
-                .is_closed(),
-            Wire::SeaOrm { .. } => true,
+            Wire::Sqlite(_) => open(self.schema.connection.get_sqlite_connection_pool(), met),
+            Wire::SeaOrm { .. } => false,
         }
     }
 
@@ -461,11 +460,9 @@ impl resilient_core::driver::Session for Session {
             },
             None => false,
         };
-        // Without a lease nobody knows its age.
         if how == Disposal::Clean
             && !close
-            && self.lease.is_some()
-            && !self.is_for_closing()
+            && self.may_go_on()
             && let Some(handover) = self.handover.take()
         {
             self.handover = Some(Arc::clone(&handover));
