@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::{Case, Result, Row, Subject, row};
 
-const ROUNDS: usize = 31;
-/// How long one turn should take.
-const TURN: Duration = Duration::from_millis(4);
+const ROUNDS: usize = 151;
+/// How long one turn should take: short, so that others on the machine disturb some turns and not
+/// all of them.
+const TURN: Duration = Duration::from_micros(500);
 const MOST_CALLS: u32 = 100_000;
 
 struct Turn {
@@ -48,7 +49,8 @@ pub(crate) fn measure(cases: &[Case]) -> Result<Vec<Row>> {
 
 /// How many calls fill a turn.
 fn calls(subject: &mut dyn Subject, warm_up: u32) -> u32 {
-    subject.run(warm_up.min(100));
+    let warm_up = warm_up.min(100);
+    subject.run(warm_up);
     let start = Instant::now();
     subject.run(warm_up);
     let one = start.elapsed().as_secs_f64() / f64::from(warm_up);
@@ -78,7 +80,7 @@ fn figures(turn: &Turn, turns: &[Turn]) -> Row {
 }
 
 /// The middle one; 0 of none.
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }

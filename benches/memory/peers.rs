@@ -29,7 +29,10 @@ pub(super) fn cases<O: Operation>(group: &'static str) -> Vec<Case> {
     cases
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as the libraries want it")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "as the libraries want it"
+)]
 fn passing(fault: &Fault) -> bool {
     *fault == Fault::Passing
 }

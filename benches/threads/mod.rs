@@ -4,10 +4,10 @@
 //! nothing but registers, is the ceiling of the same run, and ratios are to be read against it.
 
 use std::{
-    hint::black_box,
+    hint::{self, black_box},
     sync::{
-        Arc, Barrier,
-        atomic::{AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use std::{
 
 use resilient_core::metrics::{Counter, Histogram};
 
-use crate::{Result, Row, memory, program::Group, row, wall::median};
+use crate::{Result, Row, memory, program::Group, row};
 
 /// This group.
 pub const GROUPS: [Group; 1] = [Group {
@@ -23,9 +23,10 @@ pub const GROUPS: [Group; 1] = [Group {
     rows,
 }];
 
-const ROUNDS: usize = 31;
-/// How long one thread should work in a round.
-const TURN: Duration = Duration::from_millis(8);
+const ROUNDS: usize = 151;
+/// How long one thread should work in a round: short, so that others on the machine disturb some
+/// rounds and not all of them.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Work that threads share; each makes what it does so many times.
 type Work = Arc<dyn Fn() -> Box<dyn FnMut(u32)> + Send + Sync>;
@@ -34,10 +35,9 @@ struct Line {
     name: &'static str,
     work: Work,
     times: u32,
-    /// Nanoseconds of one, by a single thread.
-    alone: Vec<f64>,
-    /// Throughput of two threads by that of one.
-    scaling: Vec<f64>,
+    /// The least seconds that one thread took for `times`, and two for as much each: others on
+    /// the machine only add to them.
+    least: [f64; 2],
 }
 
 impl Line {
@@ -49,8 +49,7 @@ impl Line {
             name,
             work: Arc::new(move || Box::new(make())),
             times: 0,
-            alone: Vec::new(),
-            scaling: Vec::new(),
+            least: [f64::INFINITY; 2],
         }
     }
 }
@@ -66,22 +65,24 @@ fn rows() -> Result<Vec<Row>> {
     }
     for _ in 0..ROUNDS {
         for line in &mut lines {
-            let one = seconds(&line.work, 1, line.times);
-            let two = seconds(&line.work, 2, line.times);
-            line.alone.push(one * 1e9 / f64::from(line.times));
-            line.scaling.push(2.0 * one / two);
+            for (least, threads) in line.least.iter_mut().zip(1..) {
+                *least = least.min(seconds(&line.work, threads, line.times));
+            }
         }
     }
-    let ceiling = lines.first().map(|line| median(line.scaling.clone()));
-    let row = |line: Line| {
-        let scaling = median(line.scaling);
+    let scaling = |line: &Line| 2.0 * line.least[0] / line.least[1];
+    let ceiling = lines.first().map_or(2.0, scaling);
+    let row = |line: &Line| {
         Row::new("threads", line.name)
             .beside("processor")
-            .with(row::NANOSECONDS, median(line.alone))
-            .with("two by one", scaling)
-            .with("of ceiling", scaling / ceiling.unwrap_or(scaling))
+            .with(
+                row::NANOSECONDS,
+                line.least[0] * 1e9 / f64::from(line.times),
+            )
+            .with("two by one", scaling(line))
+            .with("of ceiling", scaling(line) / ceiling)
     };
-    Ok(lines.into_iter().map(row).collect())
+    Ok(lines.iter().map(row).collect())
 }
 
 /// What is measured, the ceiling first.
@@ -123,23 +124,34 @@ fn arithmetic(times: u32) {
     black_box(x);
 }
 
-/// How long the slowest of so many threads takes for so much work each.
+/// How long so many threads take for so much work each, from the start of the first to the end
+/// of the last.
 fn seconds(work: &Work, threads: usize, times: u32) -> f64 {
-    let barrier = Barrier::new(threads);
+    let ready = AtomicUsize::new(0);
     let one = || {
         let mut own = work();
         own(16);
-        barrier.wait();
+        // Spinning, as waking a thread takes longer than a part of its work.
+        ready.fetch_add(1, Ordering::AcqRel);
+        while ready.load(Ordering::Acquire) < threads {
+            hint::spin_loop();
+        }
         let start = Instant::now();
         own(times);
-        start.elapsed().as_secs_f64()
+        (start, Instant::now())
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
-        let times = threads.into_iter().map(thread::ScopedJoinHandle::join);
-        // A thread that panicked has said so, and would not have been faster than any other.
-        times
-            .map(|time| time.unwrap_or(f64::INFINITY))
-            .fold(0.0, f64::max)
+        let ended = threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        let spans: Vec<_> = ended.collect();
+        let start = spans.iter().map(|span| span.0).min();
+        let end = spans.iter().map(|span| span.1).max();
+        start.zip(end).map_or(f64::INFINITY, |(start, end)| {
+            end.duration_since(start).as_secs_f64()
+        })
     })
 }
