@@ -1,6 +1,11 @@
 //! Many of everything: calls at once, methods within each other, rows in one scope. One test at a
 //! time, as memory is the process's.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::missing_errors_doc
+)]
 // Fifty methods within each other are more than the compiler follows by itself.
 #![recursion_limit = "1024"]
 
@@ -23,6 +28,7 @@ static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A database with an empty table, and the only test that runs.
+#[derive(Debug)]
 pub struct Stand {
     pub db: ResilientConnection,
     pub test: TestDb,

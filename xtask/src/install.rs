@@ -1,4 +1,4 @@
-//! Installs database servers that are missing.
+//! Installs database servers and programs that are missing.
 
 use std::process::Command;
 
@@ -35,17 +35,8 @@ pub(crate) fn missing(steps: &mut Steps, engines: &[Engine]) -> Result<(), Failu
         println!("xtask: {engine}");
     }
     let packages: Vec<_> = found.iter().map(|engine| engine.package).collect();
-    let mut command = as_root().ok_or_else(|| {
-        Failure::new(format!(
-            "cannot install {packages}: that needs apt-get, and root or sudo without a password. \
-             Install what is missing, or leave it out: cargo xtask test --engine sqlite",
-            packages = packages.join(" and "),
-        ))
-    })?;
-    command
-        .args(["sh", "-euc", SCRIPT, "install"])
-        .args(&packages);
-    steps.run("install", command)?;
+    let advice = "Install what is missing, or leave it out: cargo xtask test --engine sqlite";
+    install(steps, &packages, advice)?;
     match missing().first() {
         None => Ok(()),
         Some(engine) => Err(Failure::new(format!(
@@ -53,6 +44,32 @@ pub(crate) fn missing(steps: &mut Steps, engines: &[Engine]) -> Result<(), Failu
             engine.package
         ))),
     }
+}
+
+/// Makes sure that a program is there.
+pub(crate) fn program(
+    steps: &mut Steps,
+    program: &str,
+    package: &'static str,
+) -> Result<(), Failure> {
+    if succeeds(program, &["--version"]) {
+        return Ok(());
+    }
+    install(steps, &[package], "Install it by hand.")
+}
+
+fn install(steps: &mut Steps, packages: &[&str], advice: &str) -> Result<(), Failure> {
+    let mut command = as_root().ok_or_else(|| {
+        Failure::new(format!(
+            "cannot install {packages}: that needs apt-get, and root or sudo without a password. \
+             {advice}",
+            packages = packages.join(" and "),
+        ))
+    })?;
+    command
+        .args(["sh", "-euc", SCRIPT, "install"])
+        .args(packages);
+    steps.run("install", command)
 }
 
 /// The start of a command that runs as root, where packages can be installed at all.

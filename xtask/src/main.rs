@@ -1,5 +1,7 @@
-//! Tasks of this workspace: `cargo xtask test`, `cargo xtask soak`, `cargo xtask lint`, `cargo xtask ci`.
+//! Tasks of this workspace: `cargo xtask test`, `cargo xtask soak`, `cargo xtask bench`,
+//! `cargo xtask lint`, `cargo xtask ci`.
 
+mod bench;
 mod features;
 mod install;
 #[allow(
@@ -39,7 +41,11 @@ enum Task {
     Lint,
     /// Lints the adapter with each engine alone, with none, and with what depends on them
     Features,
-    /// Everything the continuous integration checks: lint, features, then test
+    /// Measures what calls cost, beside hand-written code and other libraries; see
+    /// docs/performance.md
+    Bench(bench::BenchArguments),
+    /// Everything the continuous integration checks: lint, features, the exact figures of the
+    /// benchmarks, then test
     Ci,
     /// Measures what the background monitor costs, on PostgreSQL
     MonitorCost,
@@ -83,8 +89,10 @@ fn main() -> ExitCode {
         Task::Soak(arguments) => soak(&mut steps, &arguments),
         Task::Lint => lint(&mut steps),
         Task::Features => features::check(&mut steps),
+        Task::Bench(arguments) => bench::run(&mut steps, &arguments),
         Task::Ci => lint(&mut steps)
             .and_then(|()| features::check(&mut steps))
+            .and_then(|()| bench::run(&mut steps, &bench::BenchArguments::quick()))
             .and_then(|()| test(&mut steps, &TestArguments::default())),
         Task::MonitorCost => monitor_cost(&mut steps),
         Task::Deny => deny(&mut steps),

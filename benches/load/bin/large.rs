@@ -81,7 +81,7 @@ async fn stream<C>(db: &C, rows: u64) -> std::result::Result<Memory, DbErr>
 where
     C: ConnectionTrait + StreamTrait,
 {
-    let sql = match db.get_database_backend() {
+    let sql = match ConnectionTrait::get_database_backend(db) {
         DbBackend::Postgres => format!("SELECT n FROM generate_series(1, {rows}::bigint) n"),
         DbBackend::MySql => format!("SELECT CAST(seq AS SIGNED) AS n FROM seq_1_to_{rows}"),
         _ => format!(
@@ -89,10 +89,10 @@ where
              SELECT n FROM s"
         ),
     };
-    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let statement = Statement::from_string(ConnectionTrait::get_database_backend(db), sql);
     let mut memory = Memory::default();
     let mut seen = 0;
-    let mut stream = db.stream_raw(statement).await?;
+    let mut stream = std::pin::pin!(db.stream_raw(statement).await?);
     while let Some(row) = stream.try_next().await? {
         let _: i64 = row.try_get_by_index(0)?;
         seen += 1;

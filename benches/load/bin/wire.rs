@@ -48,21 +48,21 @@ struct Accounts {
 
 #[resilient]
 impl Accounts {
-    pub async fn touch(&self) -> resilient_sea_orm::Result<()> {
+    pub(crate) async fn touch(&self) -> resilient_sea_orm::Result<()> {
         Ok(work(&self.db).await?)
     }
 
     #[resilient(isolation = "serializable")]
-    pub async fn touch_strictly(&self) -> resilient_sea_orm::Result<()> {
+    pub(crate) async fn touch_strictly(&self) -> resilient_sea_orm::Result<()> {
         Ok(work(&self.db).await?)
     }
 
-    pub async fn peek(&self) -> resilient_sea_orm::Result<()> {
+    pub(crate) async fn peek(&self) -> resilient_sea_orm::Result<()> {
         Ok(read(&self.db).await?)
     }
 
     #[resilient(propagation = "supports")]
-    pub async fn peek_plainly(&self) -> resilient_sea_orm::Result<()> {
+    pub(crate) async fn peek_plainly(&self) -> resilient_sea_orm::Result<()> {
         Ok(read(&self.db).await?)
     }
 }
@@ -141,9 +141,10 @@ impl Stand {
                 begun.commit().await?;
             }
             _ => {
-                let db = match case.contains("no test") {
-                    true => &self.untested,
-                    false => &self.hand,
+                let db = if case.contains("no test") {
+                    &self.untested
+                } else {
+                    &self.hand
                 };
                 let begun = db.begin_with_config(isolation, None).await?;
                 work(&begun).await?;

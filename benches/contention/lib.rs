@@ -15,12 +15,13 @@ use report::Row;
 use stats::Round;
 use workload::{Bank, Workload};
 
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+/// What a step of the benchmark answers.
+pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The contention benchmark.
-#[derive(clap::Parser)]
+#[derive(clap::Parser, Debug)]
 #[command(name = "contention", about)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// Only workloads with this in their name, or `=` and the whole of it; may be given several
     /// times
     #[arg(long = "workload", value_name = "PART")]
@@ -46,7 +47,10 @@ pub(crate) struct Arguments {
 }
 
 /// Runs what was asked for and prints the tables.
-pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+///
+/// # Errors
+/// If `PostgreSQL` cannot be started, a statement fails for good, or money is lost.
+pub async fn run(arguments: &Arguments) -> Result<()> {
     // Not a shared one: what is measured is to have the server for itself.
     let server = Server::start_private(Engine::Postgres, &["--shared_buffers=64MB"])?;
     let test = TestDb::on(&server).await?;

@@ -1,5 +1,5 @@
 //! What `SQLite` does with many writers of one process, in line and on their own:
-//! `cargo run --release -p resilient-benches --bin writers`.
+//! `cargo run --release -p resilient-contention-benches --bin writers`.
 //!
 //! Each task has a pool of its own, of one connection, or all share one. Pools of one file stand in one line. Those
 //! that name it by a URI do not know of each other: `SQLite`'s own busy handler is what keeps them

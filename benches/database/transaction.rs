@@ -1,0 +1,201 @@
+//! A transaction that reads a row and changes it: sqlx and SeaORM by hand, and ours by the
+//! attribute.
+//!
+//! Instructions are those of the thread that calls: with SQLite the engine works on another one.
+
+use std::{future::Future, sync::Arc};
+
+use resilient_benches::{Calls, Case, Result, Runner, Subject};
+use resilient_sea_orm::{ResilientConnection, resilient};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, IsolationLevel, Statement, TransactionTrait,
+};
+use support::{Engine, TestDb};
+
+const READ: &str = "SELECT cents FROM account WHERE id = $1";
+const WRITE: &str = "UPDATE account SET cents = cents + 1 WHERE id = $1";
+const POOL: u32 = 4;
+/// So many calls are counted.
+const CALLS: u32 = 100;
+
+/// The rows of both engines.
+pub(super) fn cases() -> Vec<Case> {
+    const SQLITE: &str = "database-sqlite";
+    const POSTGRES: &str = "database-postgres";
+    let cases = [
+        Case::new(SQLITE, "sea-orm", || sea_orm(Engine::Sqlite)),
+        Case::new(SQLITE, "sqlx", sqlx_on_sqlite),
+        Case::new(SQLITE, "resilient", || resilient(Engine::Sqlite)),
+        Case::new(POSTGRES, "sea-orm", || sea_orm(Engine::Postgres)),
+        Case::new(POSTGRES, "sqlx", sqlx_on_postgres),
+        Case::new(POSTGRES, "resilient", || resilient(Engine::Postgres)),
+        Case::new(POSTGRES, "sea-orm-isolation", sea_orm_isolation),
+        Case::new(POSTGRES, "resilient-isolation", resilient_isolation),
+    ];
+    let beside = |case: Case| match case.name {
+        "resilient-isolation" => case.beside("sea-orm-isolation"),
+        _ => case.beside("sea-orm"),
+    };
+    cases.map(|case| beside(case).calls(CALLS)).into()
+}
+
+/// A database with one account, and a way to call it.
+struct Bank {
+    runner: Runner,
+    connection: DatabaseConnection,
+    /// Kept for as long as it is called.
+    database: Arc<TestDb>,
+}
+
+impl Bank {
+    fn open(engine: Engine) -> Result<Self> {
+        let runner = Runner::waiting()?;
+        let (database, connection) = runner.block_on(async {
+            let database = TestDb::new(engine).await?;
+            let admin = database.admin();
+            admin
+                .execute_unprepared(
+                    "CREATE TABLE account (id INTEGER PRIMARY KEY, cents BIGINT NOT NULL)",
+                )
+                .await?;
+            admin
+                .execute_unprepared("INSERT INTO account VALUES (1, 0)")
+                .await?;
+            let connection = database.connect(POOL).await?;
+            Ok::<_, resilient_benches::Error>((database, connection))
+        })?;
+        Ok(Self {
+            runner,
+            connection,
+            database: Arc::new(database),
+        })
+    }
+
+    /// Calls that fail end the measurement.
+    fn calls<T, F, E>(self, with: T, call: fn(T) -> F) -> Box<dyn Subject>
+    where
+        T: Clone + 'static,
+        F: Future<Output = std::result::Result<i64, E>> + 'static,
+        E: std::fmt::Display,
+    {
+        let database = self.database;
+        Calls::boxed(self.runner, move || {
+            let (database, call) = (Arc::clone(&database), call(with.clone()));
+            async move {
+                let result = call.await;
+                drop(database);
+                match result {
+                    Ok(cents) => cents,
+                    Err(error) => panic!("a call failed: {error}"),
+                }
+            }
+        })
+    }
+}
+
+async fn change(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
+    let backend = connection.get_database_backend();
+    let read = Statement::from_sql_and_values(backend, READ, [1.into()]);
+    let row = connection.query_one_raw(read).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("account 1".to_owned()))?;
+    let cents = row.try_get_by_index(0)?;
+    let write = Statement::from_sql_and_values(backend, WRITE, [1.into()]);
+    connection.execute_raw(write).await?;
+    Ok(cents)
+}
+
+fn sea_orm(engine: Engine) -> Result<Box<dyn Subject>> {
+    let bank = Bank::open(engine)?;
+    let connection = bank.connection.clone();
+    Ok(bank.calls(connection, |connection| async move {
+        let transaction = connection.begin().await?;
+        let cents = change(&transaction).await?;
+        transaction.commit().await?;
+        Ok::<_, DbErr>(cents)
+    }))
+}
+
+fn sea_orm_isolation() -> Result<Box<dyn Subject>> {
+    let bank = Bank::open(Engine::Postgres)?;
+    let connection = bank.connection.clone();
+    Ok(bank.calls(connection, |connection| async move {
+        let level = Some(IsolationLevel::Serializable);
+        let transaction = connection.begin_with_config(level, None).await?;
+        let cents = change(&transaction).await?;
+        transaction.commit().await?;
+        Ok::<_, DbErr>(cents)
+    }))
+}
+
+#[derive(Clone)]
+struct Accounts {
+    db: ResilientConnection,
+}
+
+impl Accounts {
+    #[resilient]
+    async fn change(&self) -> resilient_sea_orm::Result<i64> {
+        Ok(change(&self.db).await?)
+    }
+
+    #[resilient(isolation = "serializable")]
+    async fn change_isolated(&self) -> resilient_sea_orm::Result<i64> {
+        Ok(change(&self.db).await?)
+    }
+}
+
+fn accounts(bank: &Bank) -> Accounts {
+    Accounts {
+        db: ResilientConnection::from(bank.connection.clone()),
+    }
+}
+
+fn resilient(engine: Engine) -> Result<Box<dyn Subject>> {
+    let bank = Bank::open(engine)?;
+    let accounts = accounts(&bank);
+    Ok(bank.calls(accounts, |accounts| async move { accounts.change().await }))
+}
+
+fn resilient_isolation() -> Result<Box<dyn Subject>> {
+    let bank = Bank::open(Engine::Postgres)?;
+    let accounts = accounts(&bank);
+    Ok(bank.calls(accounts, |accounts| async move {
+        accounts.change_isolated().await
+    }))
+}
+
+fn sqlx_on_sqlite() -> Result<Box<dyn Subject>> {
+    let bank = Bank::open(Engine::Sqlite)?;
+    let pool = bank.connection.get_sqlite_connection_pool().clone();
+    Ok(bank.calls(pool, |pool| async move {
+        let mut transaction = pool.begin().await?;
+        let cents: i64 = sqlx::query_scalar(READ)
+            .bind(1)
+            .fetch_one(&mut *transaction)
+            .await?;
+        sqlx::query(WRITE)
+            .bind(1)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok::<_, sqlx::Error>(cents)
+    }))
+}
+
+fn sqlx_on_postgres() -> Result<Box<dyn Subject>> {
+    let bank = Bank::open(Engine::Postgres)?;
+    let pool = bank.connection.get_postgres_connection_pool().clone();
+    Ok(bank.calls(pool, |pool| async move {
+        let mut transaction = pool.begin().await?;
+        let cents: i64 = sqlx::query_scalar(READ)
+            .bind(1)
+            .fetch_one(&mut *transaction)
+            .await?;
+        sqlx::query(WRITE)
+            .bind(1)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok::<_, sqlx::Error>(cents)
+    }))
+}
