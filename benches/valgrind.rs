@@ -64,6 +64,8 @@ pub fn instructions(program: &Path, cases: &[Row], folder: &Path) -> Result<BTre
     let output = Command::new(own)
         .args(["--bench", "--save-summary=json"])
         .env("GUNGRAUN_HOME", folder)
+        // Below `cargo run` it would name a folder after the package that was run.
+        .env_remove("CARGO_PKG_NAME")
         .env(PROGRAM, program)
         .env(IDS, ids.join(","))
         .stdin(Stdio::null())
