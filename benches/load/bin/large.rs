@@ -33,11 +33,11 @@ struct Work {
 
 #[resilient(retries = 0)]
 impl Work {
-    pub async fn insert(&self, rows: i32) -> resilient_sea_orm::Result<Memory> {
+    pub(crate) async fn insert(&self, rows: i32) -> resilient_sea_orm::Result<Memory> {
         Ok(insert(&self.db, rows).await?)
     }
 
-    pub async fn stream(&self, rows: u64) -> resilient_sea_orm::Result<Memory> {
+    pub(crate) async fn stream(&self, rows: u64) -> resilient_sea_orm::Result<Memory> {
         Ok(stream(&self.db, rows).await?)
     }
 }
