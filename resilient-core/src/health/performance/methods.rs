@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::Window;
 
 /// How many methods are told apart; the rest share one window.
-const PLACES: usize = 512;
+const PLACES: usize = 2048;
 
 /// What does not fit.
 const OTHERS: &str = "(others)";

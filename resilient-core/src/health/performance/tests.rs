@@ -127,14 +127,14 @@ fn the_worst_statements_are_kept_once_each_and_for_a_day() {
 fn methods_have_windows_of_their_own_up_to_a_bound() {
     let clock = FakeClock::new();
     let performance = Performance::new(PerformanceConfig::default(), clock.now());
-    for i in 0..600 {
+    for i in 0..2200 {
         let name: &'static str = Box::leak(format!("m{i}").into_boxed_str());
         for _ in 0..2 {
             performance.method(name, clock.now(), clock.now(), i % 2 == 0);
         }
     }
     let methods = performance.report("db", clock.now()).methods;
-    assert_eq!(methods.len(), 513);
+    assert_eq!(methods.len(), 2049);
     let total: u64 = methods.values().map(|m| m.last_hour.count).sum();
     assert_eq!(total, 1200);
     assert_eq!(methods["m0"].last_day.errors, 2);
