@@ -2,7 +2,7 @@
 //!
 //! Calls that take each other's rows lose more by trying at once than by waiting for each other.
 //! How many are best depends on the rows, the isolation level and the server, so it is found out
-//! while they run; see [`limit`]. There is no limit until calls fail by contention, and one
+//! while they run. There is no limit until calls fail by contention, and one
 //! that does not pay is lifted again.
 
 mod gate;
