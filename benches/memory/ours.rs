@@ -16,6 +16,7 @@ use crate::{Calls, Case, Result, Runner, Subject};
 pub(super) fn cases<O: Operation>(group: &'static str) -> Vec<Case> {
     let mut cases = vec![
         Case::new(group, "resilient", attribute::<O>),
+        Case::new(group, "resilient-uncounted", uncounted::<O>),
         Case::new(group, "resilient-function", function::<O>),
         Case::new(group, "resilient-statement", statement::<O>),
     ];
@@ -73,6 +74,26 @@ fn leaked<O: Operation>() -> &'static Repository<O> {
 fn attribute<O: Operation>() -> Result<Box<dyn Subject>> {
     let repository = leaked::<O>();
     Ok(Calls::boxed(O::runner()?, || repository.operation()))
+}
+
+/// The same with metrics switched off, which is for the whole process: so they are on again between
+/// its turns.
+struct Uncounted(Box<dyn Subject>);
+
+impl Subject for Uncounted {
+    fn run(&mut self, calls: u32) {
+        metrics::global().set_recording(false);
+        self.0.run(calls);
+        metrics::global().set_recording(true);
+    }
+
+    fn future_bytes(&self) -> usize {
+        self.0.future_bytes()
+    }
+}
+
+fn uncounted<O: Operation>() -> Result<Box<dyn Subject>> {
+    Ok(Box::new(Uncounted(attribute::<O>()?)))
 }
 
 fn statement<O: Operation>() -> Result<Box<dyn Subject>> {

@@ -13,7 +13,8 @@ const TOLERANCE: f64 = 0.03;
 const EXACT: [(&str, f64); 4] = [
     (row::INSTRUCTIONS, TOLERANCE),
     (row::ALLOCATIONS, 0.0),
-    (row::BYTES, 0.0),
+    // A table that many calls share grows now and then, and a call has its part in that.
+    (row::BYTES, 0.01),
     (row::FUTURE, 0.0),
 ];
 
