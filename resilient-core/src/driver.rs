@@ -89,6 +89,11 @@ pub enum Control {
 }
 
 impl Control {
+    /// Whether the transaction is over after it.
+    pub fn ends(&self) -> bool {
+        self.is_commit() || matches!(self, Self::Rollback | Self::RollbackChecked)
+    }
+
     /// Whether it is a COMMIT, of either kind.
     pub fn is_commit(&self) -> bool {
         matches!(self, Self::Commit | Self::CommitVerified(_))

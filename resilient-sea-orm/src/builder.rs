@@ -226,6 +226,9 @@ impl Builder {
     /// when they are taken past the framework. It is by default for a URL, and not for
     /// `ConnectOptions`, as those may hold a hook of that kind already, of which a pool has only
     /// one. Without it, connections are judged when the framework takes and returns them.
+    ///
+    /// Where it is ours, a connection may go from one caller to the next without a way through the
+    /// full pool, and so past the pool's `after_release` hook too.
     #[must_use]
     pub fn lifecycle_hooks(mut self, on: bool) -> Self {
         self.hooks = Some(on);

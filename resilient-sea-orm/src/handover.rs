@@ -1,7 +1,8 @@
 //! Connections that go from one caller to the next without a way through the pool.
 //!
 //! sqlx asks each connection that is given back whether it lives, and those who wait for it wait
-//! for that round trip too. One that has just answered is handed to whoever has waited longest.
+//! for that round trip too. One that has just answered a transaction's end is handed to whoever has
+//! waited longest. Only where the pool's hooks are ours: others would be passed by.
 
 use std::{
     collections::VecDeque,
@@ -108,8 +109,13 @@ impl Handover {
         receiver
     }
 
+    /// Whether somebody waits.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     fn next(&self) -> Option<oneshot::Sender<Handed>> {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
+        if !self.is_wanted() {
             return None;
         }
         let mut queue = self.queue();

@@ -98,11 +98,15 @@ impl Pool {
         let clock = self.health.connections.clock();
         let waiting = self.health.connections.meter().wait(clock.now());
         let wire = std::pin::pin!(self.wire(method));
-        match self.handover.or(wire, || self.is_full()).await {
+        match self
+            .handover
+            .or(wire, || self.hands_over() && self.is_full())
+            .await
+        {
             Came::Pool(Ok((wire, lease))) => {
                 waiting.got(clock.now());
                 let mut session = Session::new(wire, lease, &self.schema, &self.markers);
-                session.handover = Some(Arc::clone(&self.handover));
+                session.handover = self.hands_over().then(|| Arc::clone(&self.handover));
                 Ok(session)
             }
             Came::Handed(session) => {
@@ -114,6 +118,12 @@ impl Pool {
                 Err(error)
             }
         }
+    }
+
+    /// Whether connections may go from caller to caller: a hook of the user's that a pool runs
+    /// between them would be passed by.
+    fn hands_over(&self) -> bool {
+        self.health.hooks
     }
 
     /// Whether a connection can only be had from others.

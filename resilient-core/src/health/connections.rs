@@ -280,9 +280,11 @@ impl Connections {
         self.replaces() && batch.permits(self.clock.now(), open, floor, size)
     }
 
-    /// How many are known to be open.
-    pub(super) fn open(&self) -> usize {
-        self.read(HashMap::len)
+    /// How many are known to be held by somebody. One that is idle may have been closed by its
+    /// pool since.
+    pub(super) fn held(&self) -> usize {
+        let held = |record: &&Arc<Record>| record.back_since().is_none();
+        self.read(|all| all.values().filter(held).count())
     }
 
     /// Idle ones that are to be replaced.

@@ -65,9 +65,9 @@ impl Lease {
         self.record.uses.load(Ordering::Relaxed) > 1
     }
 
-    /// How many connections of its pool are known to be open.
-    pub fn open(&self) -> usize {
-        self.connections.open()
+    /// How many connections of its pool somebody holds, this one included.
+    pub fn held_in_pool(&self) -> usize {
+        self.connections.held()
     }
 
     /// A statement was sent.

@@ -75,6 +75,9 @@ pub(crate) trait AnyScope: Any + Send + Sync {
     fn give_up(&self);
     /// Whether it is in a transaction that has a connection.
     fn holds_session(&self) -> bool;
+
+    /// The key of the engine's only writer, if its transaction is that or waits to be.
+    fn writer(&self) -> Option<u64>;
 }
 
 impl<D: Database> AnyScope for Scope<D> {
@@ -92,6 +95,11 @@ impl<D: Database> AnyScope for Scope<D> {
 
     fn holds_session(&self) -> bool {
         self.transaction().ledger().sent(ScopeId::ROOT)
+    }
+
+    fn writer(&self) -> Option<u64> {
+        let writes = self.transaction().ledger().turns.writes();
+        writes.then_some(self.database().context().writer).flatten()
     }
 }
 

@@ -40,8 +40,8 @@ impl<D: Database> Transaction<D> {
         Ok(())
     }
 
-    /// Waits for the turns that it needs, if any. They are the caller's until they are
-    /// [held](Self::hold_turns).
+    /// Waits for the turns that it needs, if any. They are the caller's until the taking
+    /// [ends](TakingTurns::end).
     ///
     /// # Errors
     /// When they did not come in time, or would only come after the caller.
@@ -81,11 +81,10 @@ impl<D: Database> Transaction<D> {
         Ok(Some(held))
     }
 
-    /// They are given back with the session from now on.
-    pub(super) fn hold_turns(&self, turns: Option<HeldTurns>) {
-        if let (Some(turns), Some(line)) = (turns, &mut self.ledger().turns.line) {
-            line.taking = Taking::Held(turns);
-        }
+    /// While this lives, turns are being taken: unless it [ends well](TakingTurns::end), they are
+    /// as if nobody had begun to.
+    pub(super) fn taking_turns(&self) -> TakingTurns<'_, D> {
+        TakingTurns(Some(self))
     }
 
     /// In the order in which everybody takes them; the only writer's comes last.
@@ -118,10 +117,9 @@ impl<D: Database> Transaction<D> {
     ) -> Result<HeldTurns, Failure> {
         let context = self.db.context();
         self.metrics().turns_waited.add(1);
-        let mut waiting = Waiting {
+        let _waiting = Waiting {
             transaction: self,
             since: context.clock.now(),
-            came: false,
         };
         let patience = self.db.patience();
         let mut alarm = context.clock.alarm(patience);
@@ -137,7 +135,6 @@ impl<D: Database> Transaction<D> {
             }
             order.proceed();
         }
-        waiting.came = true;
         Ok(order.done())
     }
 
@@ -147,6 +144,13 @@ impl<D: Database> Transaction<D> {
         let mut way = None;
         let mut at = Frame::current();
         while let Some(frame) = at.take() {
+            // The file of one pool's only writer may be another one's too.
+            if frame.database != self.db.context().id
+                && writer
+                && frame.any_scope().and_then(|scope| scope.writer()) == self.db.context().writer
+            {
+                return Err(refusal::turns_in_branch());
+            }
             if frame.database == self.db.context().id
                 && let Some(scope) = frame.scope::<D>()
                 && !std::ptr::eq(Arc::as_ptr(scope.transaction()), self)
@@ -220,7 +224,6 @@ impl PartialEq for Way {
 struct Waiting<'a, D: Database> {
     transaction: &'a Transaction<D>,
     since: Instant,
-    came: bool,
 }
 
 impl<D: Database> Drop for Waiting<'_, D> {
@@ -229,8 +232,27 @@ impl<D: Database> Drop for Waiting<'_, D> {
         let waited = now.saturating_duration_since(self.since);
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.transaction.metrics().turn_wait_nanos.add(nanos);
-        if !self.came {
-            let mut ledger = self.transaction.ledger();
+    }
+}
+
+/// See [`Transaction::taking_turns`].
+pub(super) struct TakingTurns<'a, D: Database>(Option<&'a Transaction<D>>);
+
+impl<D: Database> TakingTurns<'_, D> {
+    /// There is a session: the turns are given back with it from now on.
+    pub(super) fn end(mut self, turns: Option<HeldTurns>) {
+        if let Some(transaction) = self.0.take()
+            && let (Some(turns), Some(line)) = (turns, &mut transaction.ledger().turns.line)
+        {
+            line.taking = Taking::Held(turns);
+        }
+    }
+}
+
+impl<D: Database> Drop for TakingTurns<'_, D> {
+    fn drop(&mut self) {
+        if let Some(transaction) = self.0 {
+            let mut ledger = transaction.ledger();
             ledger.turns.taken = false;
             if let Some(line) = &mut ledger.turns.line {
                 line.taking = Taking::Named;

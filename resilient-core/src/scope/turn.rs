@@ -78,25 +78,7 @@ impl<D: Database> Turn<D> {
                 transaction.ledger().doom_root(refusal.clone());
                 return Err(refusal);
             }
-            if let Err(failure) = self.acquire().await {
-                let failure = failure.with_outcome(Outcome::NotSent);
-                transaction.ledger().doom_root(failure.clone());
-                return Err(failure);
-            }
-            // Somebody may have ended it during the wait.
-            let ended = {
-                let mut ledger = transaction.ledger();
-                let ended = ledger.stage != Stage::Idle || ledger.root_doom().is_some();
-                if !ended {
-                    ledger.stage = Stage::Beginning;
-                }
-                ended
-            };
-            if ended {
-                transaction.finish(self.take_session(), Disposal::Clean);
-                let doom = transaction.ledger().root_doom().cloned();
-                return Err(doom.unwrap_or_else(refusal::ended));
-            }
+            self.acquire_to_begin().await?;
             steps.insert(0, Control::Begin(transaction.begin_options()));
         }
         if steps.is_empty() {
@@ -177,19 +159,43 @@ impl<D: Database> Turn<D> {
             session.distrust();
             transaction.finish(Some(session), Disposal::Discard);
         }
+        // As before the first one, if this is given up while another one is waited for.
+        transaction.ledger().stage = Stage::Idle;
+        self.acquire_to_begin().await?;
+        Ok(self.control(steps).await)
+    }
+
+    /// Takes a connection for BEGIN, which is the next thing to be sent.
+    ///
+    /// # Errors
+    /// When none can be had, or the transaction has ended during the wait.
+    async fn acquire_to_begin(&mut self) -> Result<(), Failure> {
+        let transaction = Arc::clone(&self.transaction);
         if let Err(failure) = self.acquire().await {
             let failure = failure.with_outcome(Outcome::NotSent);
             transaction.ledger().doom_root(failure.clone());
             return Err(failure);
         }
-        Ok(self.control(steps).await)
+        {
+            let mut ledger = transaction.ledger();
+            if ledger.stage == Stage::Idle && ledger.root_doom().is_none() {
+                ledger.stage = Stage::Beginning;
+                return Ok(());
+            }
+        }
+        transaction.finish(self.take_session(), Disposal::Clean);
+        let doom = transaction.ledger().root_doom().cloned();
+        Err(doom.unwrap_or_else(refusal::ended))
     }
 
     /// Takes a connection from the pool. The turn's lock is held meanwhile, so that branches
     /// queue up behind one acquisition.
     async fn acquire(&mut self) -> Result<(), Failure> {
         let db = Arc::clone(self.transaction.database());
-        let turns = self.transaction.take_turns().await?;
+        let transaction = Arc::clone(&self.transaction);
+        // However this ends: turns that it had and gives up are not waited for any more.
+        let taking = transaction.taking_turns();
+        let turns = transaction.take_turns().await?;
         let place = self.transaction.admitted().await;
         let permit = match db.context().vitals.breaker().map(Breaker::admit) {
             Some(Err(rejection)) => return Err(Failure::circuit_open(&rejection)),
@@ -207,8 +213,8 @@ impl<D: Database> Turn<D> {
         }
         if let Some(slot) = session.as_mut() {
             **slot = Some(acquired.map_err(Failure::database)?);
-            self.transaction.hold_turns(turns);
-            self.transaction.ledger().permit = place;
+            taking.end(turns);
+            transaction.ledger().permit = place;
         }
         self.session = session;
         Ok(())

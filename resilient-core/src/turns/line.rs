@@ -68,6 +68,15 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
+    /// Whether the only writer's is among them, had or waited for.
+    pub(crate) fn writes(&self) -> bool {
+        match self.line.as_ref().map(|line| &line.taking) {
+            Some(Taking::Waiting { writer }) => *writer,
+            Some(Taking::Held(held)) => held.writer,
+            Some(Taking::Named | Taking::Over) | None => false,
+        }
+    }
+
     /// Takes them out of the books, to be given up with the session.
     pub(crate) fn give_back(&mut self) -> Option<HeldTurns> {
         let line = self.line.as_mut()?;

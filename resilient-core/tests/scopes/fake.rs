@@ -33,6 +33,12 @@ pub struct Server {
     pub faults: VecDeque<Option<Fault>>,
     /// Whether the COMMITs to come whose answer is lost are carried out all the same.
     pub applied: VecDeque<bool>,
+    /// Sessions may be stale.
+    pub stale: bool,
+    /// The BEGINs to come that are lost, and after which no session can be had.
+    pub lose: u32,
+    /// No session can be had.
+    pub stuck: bool,
     /// The markers and fences that are stored, and whether each is a fence.
     pub markers: BTreeMap<CommitToken, bool>,
 }
@@ -103,6 +109,18 @@ impl FakeDb {
         site.enter(self, None)
     }
 
+    /// Two pools that write to one file.
+    pub fn one_file() -> (Arc<Self>, Arc<Self>) {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let one = || {
+            Self::made(RetryPolicy::new().retries(0), |context| {
+                context.with_one_writer(&("file", number))
+            })
+        };
+        (one(), one())
+    }
+
     /// The next exchanges fail with these faults.
     pub fn fail(&self, faults: impl IntoIterator<Item = Option<(FaultKind, Effect)>>) {
         let faults = faults.into_iter().map(|f| f.map(|(k, e)| Fault::new(k, e)));
@@ -162,6 +180,10 @@ impl Database for FakeDb {
 
     async fn acquire(&self) -> Result<FakeSession, DriverError> {
         tokio::task::yield_now().await;
+        let stuck = self.server.lock().unwrap().stuck;
+        if stuck {
+            std::future::pending::<()>().await;
+        }
         self.server.lock().unwrap().busy += 1;
         Ok(FakeSession {
             server: Arc::clone(&self.server),
@@ -229,6 +251,10 @@ impl FakeSession {
 }
 
 impl Session for FakeSession {
+    fn may_be_stale(&self) -> bool {
+        self.server.lock().unwrap().stale
+    }
+
     async fn control(&mut self, steps: &[Control]) -> Result<(), DriverError> {
         for step in steps {
             let text = match step {
@@ -241,6 +267,16 @@ impl Session for FakeSession {
                 Control::Rollback | Control::RollbackChecked => "rollback".to_owned(),
             };
             let begin = matches!(step, Control::Begin(_));
+            {
+                let mut server = self.server.lock().unwrap();
+                if begin && server.lose > 0 {
+                    server.lose -= 1;
+                    server.stuck = true;
+                    server.log.push("begin lost".to_owned());
+                    let fault = Fault::new(FaultKind::ConnectionLost, Effect::Connection);
+                    return Err(DriverError::new(fault, std::io::Error::other("gone")));
+                }
+            }
             assert!(!(begin && self.open), "BEGIN inside a transaction");
             let answer = self.exchange(&text).await;
             if let Control::CommitVerified(token) = step {

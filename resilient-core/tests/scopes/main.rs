@@ -5,6 +5,7 @@ mod admission;
 mod attempts;
 mod cancellation;
 mod fake;
+mod given_up;
 mod hooks;
 mod outside;
 mod plain;

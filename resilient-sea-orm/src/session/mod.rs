@@ -85,6 +85,8 @@ pub struct Session {
     pub(crate) handover: Option<Arc<Handover>>,
     /// How often it was handed over since it was in the pool.
     pub(crate) handed: u8,
+    /// The end of a transaction was the last thing that it answered.
+    settled: bool,
     #[cfg(feature = "testing")]
     pub(crate) faults: Option<Arc<crate::testing::Slot>>,
     #[cfg(feature = "testing")]
@@ -126,6 +128,7 @@ impl Session {
             changed_schema: false,
             handover: None,
             handed: 0,
+            settled: false,
             turns: None,
             #[cfg(feature = "testing")]
             faults: None,
@@ -143,19 +146,25 @@ impl Session {
         let _ = method;
         self.restore = Restore::default();
         self.changed_schema = false;
+        self.settled = false;
         self
     }
 
-    /// Whether it may go to the next caller without a way through the pool: not if that is closed,
-    /// and not while others of its connections are still to be opened, as who opens one would be
-    /// called off by this.
+    /// Whether it may go to the next caller without a way through the pool: only if the end of a
+    /// transaction was the last thing that it answered, as rows that nobody read, or their error,
+    /// would come before the next answer. Not if the pool is closed, and not while others of its
+    /// connections can still be had from it, as who opens one would be called off by this.
     fn may_go_on(&self) -> bool {
         #[cfg(feature = "sqlx-dep")]
-        fn open<DB: sqlx::Database>(pool: &sqlx::Pool<DB>, met: usize) -> bool {
-            !pool.is_closed() && met >= pool.options().get_max_connections() as usize
+        fn open<DB: sqlx::Database>(pool: &sqlx::Pool<DB>, held: usize) -> bool {
+            !pool.is_closed() && held >= pool.options().get_max_connections() as usize
+        }
+        let wanted = |handover: &Arc<Handover>| handover.is_wanted();
+        if !self.settled || !self.handover.as_ref().is_some_and(wanted) {
+            return false;
         }
         // Without a lease nobody knows its age.
-        let Some(met) = self.lease.as_ref().map(Lease::open) else {
+        let Some(met) = self.lease.as_ref().map(Lease::held_in_pool) else {
             return false;
         };
         let _ = met;
@@ -400,6 +409,7 @@ impl resilient_core::driver::Session for Session {
         }
         #[cfg(not(feature = "testing"))]
         self.pass_control(steps).await?;
+        self.settled = steps.last().is_some_and(Control::ends);
         // Until now, others have read the schema as it was before.
         if self.changed_schema && steps.iter().any(Control::is_commit) {
             self.schema.forget();

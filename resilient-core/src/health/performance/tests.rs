@@ -136,6 +136,6 @@ fn methods_have_windows_of_their_own_up_to_a_bound() {
     let methods = performance.report("db", clock.now()).methods;
     assert_eq!(methods.len(), 2049);
     let total: u64 = methods.values().map(|m| m.last_hour.count).sum();
-    assert_eq!(total, 1200);
+    assert_eq!(total, 4400);
     assert_eq!(methods["m0"].last_day.errors, 2);
 }
