@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use resilient_sea_orm::{HealthSettings, ResilientConnection, Result, prelude::*};
+use resilient_sea_orm::{Error, HealthSettings, ResilientConnection, Result, prelude::*};
 use sea_orm::{ConnectOptions, TransactionTrait};
 use support::{Engine, Flight, TestResult, engine_tests, wait_until};
 use tokio::task::JoinSet;
@@ -39,6 +39,11 @@ pub fn asks_after(after: Duration) -> resilient_sea_orm::Builder {
         ..HealthSettings::default()
     };
     ResilientConnection::builder("").health(settings)
+}
+
+/// Whether the pool's hooks are the framework's.
+fn with_hooks(ours: bool) -> resilient_sea_orm::Builder {
+    ResilientConnection::builder("").lifecycle_hooks(ours)
 }
 
 async fn a_connection_in_use_is_not_asked_when_it_is_taken(engine: Engine) -> TestResult {
@@ -76,7 +81,30 @@ async fn one_that_was_idle_is_asked(engine: Engine) -> TestResult {
 
 /// Nobody waits for what sqlx asks at the end.
 async fn who_waits_for_a_connection_gets_it_as_it_is(engine: Engine) -> TestResult {
-    let wire = Wire::open(engine).await?;
+    let (wire, flights) = three_in_line(engine, true).await?;
+    let pings: Vec<_> = flights.iter().map(is_ping).collect();
+    let none_but_the_last = pings.iter().rposition(|ping| !ping) < pings.iter().position(|p| *p);
+    assert!(none_but_the_last, "{flights:?}");
+    assert_eq!(pings.len(), 1 + 3 * 3 + 1, "{flights:?}");
+    let status = wire.db.pool_status();
+    assert_eq!((status.waiting, status.in_use), (0, 0), "{status:?}");
+    let uses: u64 = wire.db.connections().iter().map(|c| c.uses).sum();
+    assert!(uses >= 3 + 1 + 3, "each is a use");
+    Ok(())
+}
+
+/// The pool may have hooks of the user's, which are not passed by: each connection goes through it,
+/// and is asked there.
+async fn hooks_of_users_are_not_passed_by(engine: Engine) -> TestResult {
+    let (_, flights) = three_in_line(engine, false).await?;
+    let pings = flights.iter().filter(|flight| is_ping(flight)).count();
+    assert_eq!(pings, 4, "{flights:?}");
+    Ok(())
+}
+
+/// What passes from the COMMIT of who has the only connection to the end of those who wait for it.
+async fn three_in_line(engine: Engine, hooks: bool) -> TestResult<(Wire, Vec<Flight>)> {
+    let wire = Wire::built(engine, with_hooks(hooks)).await?;
     let repo = Repo {
         db: wire.db.clone(),
     };
@@ -102,29 +130,24 @@ async fn who_waits_for_a_connection_gets_it_as_it_is(engine: Engine) -> TestResu
     }
     wire.quiet().await?;
     let flights = wire.proxy.flights();
-    let pings: Vec<_> = flights.iter().map(is_ping).collect();
-    let none_but_the_last = pings.iter().rposition(|ping| !ping) < pings.iter().position(|p| *p);
-    assert!(none_but_the_last, "{flights:?}");
-    assert_eq!(pings.len(), 1 + 3 * 3 + 1, "{flights:?}");
-    let status = wire.db.pool_status();
-    assert_eq!((status.waiting, status.in_use), (0, 0), "{status:?}");
-    let uses: u64 = wire.db.connections().iter().map(|c| c.uses).sum();
-    assert!(uses >= 3 + 1 + 3, "each is a use");
-    Ok(())
+    Ok((wire, flights))
 }
 
 /// Those who wait in the pool's own line have their turn too.
 async fn callers_past_the_framework_are_not_starved(engine: Engine) -> TestResult {
-    let wire = Wire::open(engine).await?;
+    let wire = Wire::built(engine, with_hooks(true)).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut busy = JoinSet::new();
     for _ in 0..4 {
-        let (db, stop) = (wire.db.clone(), Arc::clone(&stop));
+        let repo = Repo {
+            db: wire.db.clone(),
+        };
+        let stop = Arc::clone(&stop);
         busy.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
-                read(&db).await?;
+                repo.writes().await?;
             }
-            Ok::<_, sea_orm::DbErr>(())
+            Ok::<_, Error>(())
         });
     }
     for _ in 0..20 {
@@ -139,7 +162,7 @@ async fn callers_past_the_framework_are_not_starved(engine: Engine) -> TestResul
 
 /// A pool that is closed gets its connections back, and who waits hears of it.
 async fn a_closed_pool_hands_nothing_over(engine: Engine) -> TestResult {
-    let wire = Wire::open(engine).await?;
+    let wire = Wire::built(engine, with_hooks(true)).await?;
     let held = wire.db.begin().await?;
     write(&held).await?;
     let db = wire.db.clone();
@@ -181,6 +204,7 @@ async fn the_options_own_test_stays(engine: Engine) -> TestResult {
 engine_tests! { on_postgres on_mariadb:
     a_connection_in_use_is_not_asked_when_it_is_taken,
     one_that_was_idle_is_asked,
+    hooks_of_users_are_not_passed_by,
     who_waits_for_a_connection_gets_it_as_it_is,
     callers_past_the_framework_are_not_starved,
     a_closed_pool_hands_nothing_over,
