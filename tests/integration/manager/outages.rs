@@ -81,7 +81,9 @@ async fn a_recovery_makes_its_attempts_and_tells_when_they_fail(engine: Engine) 
     // The next use tries again, and nothing of it is sent.
     let used = session.run(|db| async move { db.execute_unprepared("SELECT 1").await });
     let error = resilient_sea_orm::Error::from(used.await.unwrap_err());
-    assert_eq!(error.kind(), FaultKind::ServerUnavailable, "{error}");
+    // sqlx opens lost connections anew in the background, and while it tries both have no room.
+    let away = [FaultKind::ServerUnavailable, FaultKind::PoolTimeout];
+    assert!(away.contains(&error.kind()), "{error}");
 
     // One that has begun while the server is down ends well when it is back.
     let again = Arc::clone(&server);

@@ -7,7 +7,7 @@ use resilient_sea_orm::{
     prelude::*,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait};
-use support::{Engine, TestDb, TestResult, engine_tests};
+use support::{Engine, TestDb, TestResult, engine_tests, wait_until};
 use tokio::sync::Barrier;
 
 use super::{cut, manager, quiet, recoveries, step};
@@ -127,6 +127,9 @@ async fn connections_that_do_not_answer_are_closed_and_replaced(engine: Engine) 
         let (a, b, c) = tokio::join!(one(), one(), one());
         a.and(b).and(c)?;
     }
+    // They are idle a little later than their statements are answered.
+    let idle = async || Ok(db.pool_status().idle == 3);
+    wait_until("three idle connections", crate::rig::PATIENCE, idle).await?;
     test.terminate_sessions().await?;
     let recovery = session.recover().await?;
     assert!(recovery.verified && recovery.replaced, "{recovery}");

@@ -30,12 +30,18 @@ async fn a_verified_commit_costs_nothing_more(engine: Engine) -> TestResult {
         db: wire.db.clone(),
     };
     let writes = wire.cost(async || repo.writes().await).await?;
-    assert_eq!(writes.trips, 4, "{writes:?}");
     let commit = writes.flights.iter().flat_map(|f| &f.statements);
-    let marked = commit.filter(|sql| sql.contains("resilient_commits"));
+    let (tidied, commit): (Vec<_>, Vec<_>) = commit.partition(|sql| sql.starts_with("DELETE"));
+    assert_eq!(writes.trips - tidied.len(), 4, "{writes:?}");
+    let marked = commit
+        .iter()
+        .filter(|sql| sql.contains("resilient_commits"));
     assert_eq!(marked.count(), 1, "{writes:?}");
     let reads = wire.cost(async || repo.reads().await).await?;
-    assert_eq!(reads.trips, 3, "{reads:?}");
+    // Old markers are deleted in the background, once a minute.
+    let tidied = reads.flights.iter().flat_map(|f| &f.statements);
+    let tidied = tidied.filter(|sql| sql.starts_with("DELETE")).count();
+    assert_eq!(reads.trips - tidied, 3, "{reads:?}");
     Ok(())
 }
 
