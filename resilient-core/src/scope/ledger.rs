@@ -1,109 +1,17 @@
 //! The books of one transaction: which scopes are open, which savepoints exist on the server,
 //! what is lost. Pure state, no I/O; [`Transaction`](super::Transaction) acts on it.
 
+mod parts;
+
+use parts::Node;
+pub use parts::ScopeId;
+pub(crate) use parts::{Admission, CommitStep, Holder, Marker, Stage};
+
 use super::hooks::{Hook, Hooks};
 use crate::{
     CommitToken, Effect, Failure, admission::Permit, driver::Control, health::sessions::Ticket,
     turns::Turns,
 };
-
-/// A scope within its transaction. The root is [`ScopeId::ROOT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScopeId {
-    slot: usize,
-    /// Tells a scope from a later one in the same slot.
-    serial: u64,
-}
-
-impl ScopeId {
-    /// The transaction itself.
-    pub const ROOT: Self = Self { slot: 0, serial: 0 };
-}
-
-/// Who opened a scope, which decides what waiting for it can mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
-    /// A call, whose future ends it.
-    Call,
-    /// A handle from `begin()`, which its owner ends.
-    Handle,
-}
-
-#[derive(Debug)]
-struct Node {
-    serial: u64,
-    parent: usize,
-    holder: Holder,
-    /// Set once the savepoint exists on the server.
-    savepoint: Option<u32>,
-    doom: Option<Box<Failure>>,
-    /// The latest failure that no successful statement has followed: what a body that returns
-    /// an error most likely failed of.
-    last: Option<Box<Failure>>,
-    open: bool,
-    hooks: Vec<Hook>,
-}
-
-impl Node {
-    fn new(serial: u64, parent: usize, holder: Holder) -> Self {
-        Self {
-            serial,
-            parent,
-            holder,
-            savepoint: None,
-            doom: None,
-            last: None,
-            open: true,
-            hooks: Vec::new(),
-        }
-    }
-}
-
-/// How far the transaction is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Nothing was sent yet.
-    Idle,
-    /// BEGIN was sent, and its answer may be outstanding.
-    Beginning,
-    /// In a transaction.
-    Open,
-    /// Committed, rolled back or given up.
-    Ended,
-}
-
-/// How far its COMMIT is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CommitStep {
-    NotSent,
-    /// Its answer is outstanding.
-    Sent,
-    /// The server refused it.
-    Refused,
-}
-
-/// The marker of a verified commit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Marker {
-    pub(crate) token: CommitToken,
-    /// Whether a statement may have written something.
-    pub(crate) wrote: bool,
-}
-
-/// Whether a statement may be sent now.
-#[derive(Debug)]
-pub(crate) enum Admission {
-    /// Yes, after these control statements.
-    Ready(Vec<Control>),
-    /// A sibling's savepoint is open; its call will end it.
-    AfterSibling,
-    /// A savepoint handle is open; only its owner can end it.
-    AfterHandle,
-    /// No: the scope is lost.
-    Lost(Box<Failure>),
-    /// No: the scope or its transaction has ended.
-    Ended,
-}
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
