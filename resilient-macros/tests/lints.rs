@@ -65,6 +65,14 @@ pub mod user {
             Self { db }
         }
 
+        /// On one line.
+        ///
+        /// # Errors
+        ///
+        /// Never.
+        #[rustfmt::skip]
+        pub async fn one_line(&self) -> Result<u32> { Ok(7) }
+
         /// Moves money.
         ///
         /// # Errors

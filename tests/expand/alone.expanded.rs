@@ -15,6 +15,7 @@ pub async fn r#type(mut self) -> Result<u32> {
     let mut __owned_self = ::resilient_sea_orm::__private::Owned::new(self);
     loop {
         let __last = __call.is_last_attempt();
+        #[allow(unused_braces)]
         let __attempt = {
             self = ::resilient_sea_orm::__private::Owned::replay(
                 &mut __owned_self,

@@ -26,6 +26,7 @@ impl Accounts {
         let mut __owned2 = ::resilient_sea_orm::__private::Owned::new(__arg2);
         loop {
             let __last = __call.is_last_attempt();
+            #[allow(unused_braces)]
             let __attempt = {
                 #[cfg(feature = "audit")]
                 #[allow(

@@ -42,6 +42,7 @@ impl Store for Accounts {
             let mut __owned1 = ::resilient_sea_orm::__private::Owned::new(__arg1);
             loop {
                 let __last = __call.is_last_attempt();
+                #[allow(unused_braces)]
                 let __attempt = {
                     #[allow(
                         clippy::shadow_reuse,

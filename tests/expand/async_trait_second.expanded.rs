@@ -14,6 +14,7 @@ impl<T> Store for &'_ Repo<T> {
         let mut __owned0 = ::resilient_sea_orm::__private::Owned::new(text);
         loop {
             let __last = __call.is_last_attempt();
+            #[allow(unused_braces)]
             let __attempt = {
                 #[allow(
                     clippy::shadow_reuse,

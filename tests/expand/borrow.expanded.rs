@@ -19,6 +19,7 @@ async fn spend<T: Clone>(
     let mut __owned1 = ::resilient_sea_orm::__private::Owned::new(note);
     loop {
         let __last = __call.is_last_attempt();
+        #[allow(unused_braces)]
         let __attempt = {
             self = ::resilient_sea_orm::__private::Owned::replay(
                 &mut __owned_self,

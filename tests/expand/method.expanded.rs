@@ -33,6 +33,7 @@ impl Accounts {
         let mut __owned2 = ::resilient_sea_orm::__private::Owned::new(note);
         loop {
             let __last = __call.is_last_attempt();
+            #[allow(unused_braces)]
             let __attempt = {
                 #[allow(
                     clippy::shadow_reuse,

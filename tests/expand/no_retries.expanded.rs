@@ -12,6 +12,7 @@ pub async fn import(
         &(pool),
         ::core::option::Option::None,
     );
+    #[allow(unused_braces)]
     let __attempt = async move {
         if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
             Result<()>,

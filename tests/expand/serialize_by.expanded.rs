@@ -16,6 +16,7 @@ impl Accounts {
         let mut __owned0 = ::resilient_sea_orm::__private::Owned::new(order);
         loop {
             let __last = __call.is_last_attempt();
+            #[allow(unused_braces)]
             let __attempt = {
                 #[allow(
                     clippy::shadow_reuse,
@@ -55,6 +56,7 @@ impl Accounts {
             ::core::option::Option::None,
             ::resilient_sea_orm::__private::TurnKeys::new().and(&(id)),
         );
+        #[allow(unused_braces)]
         let __attempt = async move {
             if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 Result<()>,

@@ -151,6 +151,8 @@ fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -
     let run = Ident::new("run", at_output(method));
     quote_spanned! {site=>
         #last
+        // A body on one line has braces that the block around it makes look unnecessary.
+        #[allow(unused_braces)]
         let #attempt = #future;
         let #done = #call.#run(#attempt).await;
     }
