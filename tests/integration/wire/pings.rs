@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use resilient_sea_orm::{Error, HealthSettings, ResilientConnection, Result, prelude::*};
-use sea_orm::{ConnectOptions, TransactionTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, Statement, StreamTrait, TransactionTrait};
 use support::{Engine, Flight, TestResult, engine_tests, wait_until};
 use tokio::task::JoinSet;
 
@@ -99,6 +100,24 @@ async fn hooks_of_users_are_not_passed_by(engine: Engine) -> TestResult {
     let (_, flights) = three_in_line(engine, false).await?;
     let pings = flights.iter().filter(|flight| is_ping(flight)).count();
     assert_eq!(pings, 4, "{flights:?}");
+    Ok(())
+}
+
+/// What is left of a query that nobody read to its end, its error too, is not the next caller's.
+async fn unread_rows_are_not_handed_on(engine: Engine) -> TestResult {
+    let wire = Wire::built(engine, with_hooks(true)).await?;
+    let sql = "SELECT 1 / (3 - n) AS q FROM generate_series(1, 5) n";
+    let statement = Statement::from_string(wire.db.get_database_backend(), sql);
+    let mut rows = wire.db.stream_raw(statement).await?;
+    rows.next().await.ok_or("a first row")??;
+    let repo = Repo {
+        db: wire.db.clone(),
+    };
+    let waiting = tokio::spawn(async move { repo.writes().await });
+    let in_line = async || Ok(wire.db.pool_status().waiting == 1);
+    wait_until("one to wait", PATIENCE, in_line).await?;
+    drop(rows);
+    without_hanging(waiting).await??;
     Ok(())
 }
 
@@ -200,6 +219,8 @@ async fn the_options_own_test_stays(engine: Engine) -> TestResult {
     assert!(!asked_when_taken(&call.flights), "{call:?}");
     Ok(())
 }
+
+engine_tests! { on_postgres: unread_rows_are_not_handed_on }
 
 engine_tests! { on_postgres on_mariadb:
     a_connection_in_use_is_not_asked_when_it_is_taken,
