@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::StreamExt;
 use resilient_sea_orm::{Error, HealthSettings, ResilientConnection, Result, prelude::*};
-use sea_orm::{ConnectOptions, ConnectionTrait, Statement, StreamTrait, TransactionTrait};
+use sea_orm::{ConnectOptions, Statement, StreamTrait, TransactionTrait};
 use support::{Engine, Flight, TestResult, engine_tests, wait_until};
 use tokio::task::JoinSet;
 
