@@ -73,7 +73,7 @@ impl ResilientConnection {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
                 connection,
-                context: Arc::new(context),
+                context: context.into(),
                 health,
                 markers: Arc::new(markers),
                 handover: Arc::default(),

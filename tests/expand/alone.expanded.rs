@@ -33,8 +33,7 @@ pub async fn r#type(mut self) -> Result<u32> {
                 }
             }
         };
-        let __done = __call.run(__attempt).await;
-        match __done.settle().await {
+        match __call.run(__attempt).await {
             ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
             ::resilient_sea_orm::__private::Step::Again(__next) => __call = __next.call(),
         }

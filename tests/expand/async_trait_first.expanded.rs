@@ -83,8 +83,7 @@ impl Store for Accounts {
                         }
                     }
                 };
-                let __done = __call.run(__attempt).await;
-                match __done.settle().await {
+                match __call.run(__attempt).await {
                     ::resilient_sea_orm::__private::Step::Done(__result) => {
                         return __result;
                     }

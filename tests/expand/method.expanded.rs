@@ -77,8 +77,7 @@ impl Accounts {
                     }
                 }
             };
-            let __done = __call.run(__attempt).await;
-            match __done.settle().await {
+            match __call.run(__attempt).await {
                 ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
                 ::resilient_sea_orm::__private::Step::Again(__next) => {
                     __call = __next.call();

@@ -24,8 +24,7 @@ pub async fn import(
             Ok(())
         }
     };
-    let __done = __call.run(__attempt).await;
-    match __done.settle().await {
+    match __call.run(__attempt).await {
         crate::runtime::__private::Step::Done(__result) => __result,
         crate::runtime::__private::Step::Again(_) => {
             ::core::unreachable!("`retries = 0` has one attempt")

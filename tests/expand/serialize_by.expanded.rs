@@ -36,8 +36,7 @@ impl Accounts {
                     { debit(&self.db, order.from).await }
                 }
             };
-            let __done = __call.run(__attempt).await;
-            match __done.settle().await {
+            match __call.run(__attempt).await {
                 ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
                 ::resilient_sea_orm::__private::Step::Again(__next) => {
                     __call = __next.call();
@@ -65,8 +64,7 @@ impl Accounts {
             }
             { credit(&self.db, id).await }
         };
-        let __done = __call.run(__attempt).await;
-        match __done.settle().await {
+        match __call.run(__attempt).await {
             ::resilient_sea_orm::__private::Step::Done(__result) => __result,
             ::resilient_sea_orm::__private::Step::Again(_) => {
                 ::core::unreachable!("`retries = 0` has one attempt")

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Effect, Fault, FaultKind, Outcome,
-    driver::{Context, Database},
+    driver::{ContextRef, Database},
     failure::{DriverError, Failure, Reason},
     policy::Level,
     scope::{Detached, Frame, Scope, swallowed},
@@ -19,7 +19,7 @@ use crate::{
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
 pub(super) struct Attempt<D: Database> {
-    context: Arc<Context>,
+    context: ContextRef,
     frame: Arc<Frame>,
     work: Work<D>,
     limit: Option<(Duration, Reason)>,
@@ -78,7 +78,7 @@ pub(super) fn timeout(reason: Reason) -> Failure {
 
 impl<D: Database> Attempt<D> {
     pub(super) fn new(
-        context: &Arc<Context>,
+        context: ContextRef,
         frame: Arc<Frame>,
         work: Work<D>,
         limit: Option<(Duration, Reason)>,
@@ -95,7 +95,7 @@ impl<D: Database> Attempt<D> {
             span,
             started: context.clock.now(),
             alarm: limit.as_ref().map(|(limit, _)| context.clock.alarm(*limit)),
-            context: Arc::clone(context),
+            context,
             frame,
             work,
             limit,

@@ -26,8 +26,7 @@ async fn waits() -> Result<u32, Error> {
 async fn method(db: &Arc<FakeDb>, site: &'static Site) -> Result<u32, Error> {
     let mut call = site.enter(db, None);
     loop {
-        let done = call.run(async move { waits().await }).await;
-        match done.settle().await {
+        match call.run(async move { waits().await }).await {
             Step::Done(result) => return result,
             Step::Again(next) => call = next.call(),
         }
