@@ -45,13 +45,22 @@ impl<T> Shards<T> {
     /// This thread's.
     #[inline]
     pub(crate) fn own(&self, make: impl FnOnce() -> T) -> &T {
-        self.0[shard()].get_or_init(make)
+        let own = &self.0[shard()];
+        match own.get() {
+            Some(value) => value,
+            None => first(own, make),
+        }
     }
 
     /// Those that were made.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(OnceLock::get)
     }
+}
+
+#[cold]
+fn first<T>(own: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    own.get_or_init(make)
 }
 
 impl<T> Default for Shards<T> {

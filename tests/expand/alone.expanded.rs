@@ -33,7 +33,8 @@ pub async fn r#type(mut self) -> Result<u32> {
                 }
             }
         };
-        match __call.run(__attempt).await {
+        let __done = __call.run(__attempt).await;
+        match __done.settle().await {
             ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
             ::resilient_sea_orm::__private::Step::Again(__next) => __call = __next.call(),
         }

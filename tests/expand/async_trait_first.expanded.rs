@@ -83,7 +83,8 @@ impl Store for Accounts {
                         }
                     }
                 };
-                match __call.run(__attempt).await {
+                let __done = __call.run(__attempt).await;
+                match __done.settle().await {
                     ::resilient_sea_orm::__private::Step::Done(__result) => {
                         return __result;
                     }

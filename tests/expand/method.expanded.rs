@@ -77,7 +77,8 @@ impl Accounts {
                     }
                 }
             };
-            match __call.run(__attempt).await {
+            let __done = __call.run(__attempt).await;
+            match __done.settle().await {
                 ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
                 ::resilient_sea_orm::__private::Step::Again(__next) => {
                     __call = __next.call();

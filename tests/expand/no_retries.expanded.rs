@@ -24,7 +24,8 @@ pub async fn import(
             Ok(())
         }
     };
-    match __call.run(__attempt).await {
+    let __done = __call.run(__attempt).await;
+    match __done.settle().await {
         crate::runtime::__private::Step::Done(__result) => __result,
         crate::runtime::__private::Step::Again(_) => {
             ::core::unreachable!("`retries = 0` has one attempt")

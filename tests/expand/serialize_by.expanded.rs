@@ -36,7 +36,8 @@ impl Accounts {
                     { debit(&self.db, order.from).await }
                 }
             };
-            match __call.run(__attempt).await {
+            let __done = __call.run(__attempt).await;
+            match __done.settle().await {
                 ::resilient_sea_orm::__private::Step::Done(__result) => return __result,
                 ::resilient_sea_orm::__private::Step::Again(__next) => {
                     __call = __next.call();
@@ -64,7 +65,8 @@ impl Accounts {
             }
             { credit(&self.db, id).await }
         };
-        match __call.run(__attempt).await {
+        let __done = __call.run(__attempt).await;
+        match __done.settle().await {
             ::resilient_sea_orm::__private::Step::Done(__result) => __result,
             ::resilient_sea_orm::__private::Step::Again(_) => {
                 ::core::unreachable!("`retries = 0` has one attempt")

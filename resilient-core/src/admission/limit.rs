@@ -310,7 +310,8 @@ impl Limit {
     /// a while after one was seen to wait in vain.
     pub(crate) fn lock_timeout(&self, now: Instant) -> Option<Duration> {
         let fastest = self.fastest?;
-        self.is_wary(now).then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
+        self.is_wary(now)
+            .then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
     }
 
     /// One more is in flight.

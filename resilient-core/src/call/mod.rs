@@ -1,7 +1,7 @@
 //! The attempt loop: one call of a resilient method, from its first attempt to its result.
 //!
-//! The loop itself is written out by the macro and by [`run`]: [`Site::enter`], then the body inside
-//! [`Call::run`] until that is the last [`Step`]. Everything that is decided is decided here, once.
+//! The loop itself is three steps, written out by the macro and by [`run`]: [`Site::enter`], the
+//! body inside [`Call::run`], [`Done::settle`]. Everything that is decided is decided here, once.
 //!
 //! A call starts as hardly more than its body. What only a transaction, a nested call, a failure
 //! or a time limit needs is made when one of these comes up.
@@ -15,7 +15,7 @@ mod state;
 
 use std::{fmt, future::Future, mem, sync::Arc, time::Instant};
 
-pub use running::Running;
+pub use running::{Done, End, Running};
 pub use site::Site;
 use state::{Settling, State};
 
@@ -111,12 +111,10 @@ impl<D: Database> Call<D> {
         }
     }
 
-    /// Makes an attempt: runs the body in a scope of its own and within its time; commits or undoes
-    /// its work; decides whether to run it again, and waits for the time of that.
+    /// Runs an attempt: the body in a scope of its own and within its time.
     ///
-    /// # Cancel safety
-    /// Dropping the future rolls the work back, except that COMMIT may already have been sent;
-    /// then nobody knows.
+    /// The future resolves to the body's result, or to an error that says that the time was up
+    /// or that the call cannot be made here; either is to be [settled](Done::settle).
     #[inline]
     pub fn run<T, E, F>(mut self, body: F) -> Running<D, F>
     where
@@ -200,7 +198,8 @@ where
 {
     loop {
         // The closure itself runs inside the scope too.
-        match call.run(async { body().await }).await {
+        let done = call.run(async { body().await }).await;
+        match done.settle().await {
             Step::Done(result) => return result,
             Step::Again(next) => call = next.call(),
         }

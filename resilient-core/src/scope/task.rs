@@ -125,7 +125,7 @@ impl Drop for Entered<'_> {
 #[inline]
 fn swap(slot: &mut Option<Slot>) {
     // On a thread that is ending there is nothing to run either.
-    let _ = CURRENT.try_with(|current| current.swap(Cell::from_mut(slot)));
+    let _ = CURRENT.try_with(|current| *slot = current.replace(slot.take()));
 }
 
 pin_project_lite::pin_project! {

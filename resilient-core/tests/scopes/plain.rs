@@ -26,7 +26,8 @@ async fn waits() -> Result<u32, Error> {
 async fn method(db: &Arc<FakeDb>, site: &'static Site) -> Result<u32, Error> {
     let mut call = site.enter(db, None);
     loop {
-        match call.run(async move { waits().await }).await {
+        let done = call.run(async move { waits().await }).await;
+        match done.settle().await {
             Step::Done(result) => return result,
             Step::Again(next) => call = next.call(),
         }

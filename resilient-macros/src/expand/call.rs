@@ -16,7 +16,8 @@
 //! loop {
 //!     let last = call.is_last_attempt();
 //!     let attempt = { let from = Owned::replay(&mut owned, last); async move { body } };
-//!     match call.run(attempt).await {
+//!     let done: Done<Receipt, Error> = call.run(attempt).await;
+//!     match done.settle().await {
 //!         Step::Done(result) => return result,
 //!         Step::Again(next) => call = next.call(),
 //!     }
@@ -40,6 +41,7 @@ struct Names {
     call: Ident,
     last: Ident,
     attempt: Ident,
+    done: Ident,
 }
 
 impl Names {
@@ -50,6 +52,7 @@ impl Names {
             call: name("__call"),
             last: name("__last"),
             attempt: name("__attempt"),
+            done: name("__done"),
         }
     }
 }
@@ -113,12 +116,13 @@ fn start(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
     }
 }
 
-/// What one attempt runs.
+/// One attempt, up to its result.
 fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -> TokenStream {
     let Names {
         call,
         last,
         attempt,
+        done,
         ..
     } = names;
     let Bindings {
@@ -143,11 +147,14 @@ fn attempt(method: &Method, block: &Block, bindings: &Bindings, names: &Names) -
     } else {
         quote_spanned!(site=> { #arguments #future })
     };
+    // At the return type: what is wrong with it is said once, and there.
+    let run = Ident::new("run", at_output(method));
     quote_spanned! {site=>
         #last
         // A body on one line has braces that the block around it makes look unnecessary.
         #[allow(unused_braces)]
         let #attempt = #future;
+        let #done = #call.#run(#attempt).await;
     }
 }
 
@@ -165,12 +172,11 @@ fn pin_output(method: &Method, output: Option<&Type>) -> TokenStream {
     }
 }
 
-/// The attempt: the result, or another one.
+/// The end of an attempt: the result, or another one.
 fn finish(method: &Method, private: &TokenStream, names: &Names) -> TokenStream {
-    let Names { call, attempt, .. } = names;
+    let Names { call, done, .. } = names;
     let site = Span::mixed_site();
-    // At the return type: what is wrong with it is said once, and there.
-    let run = Ident::new("run", at_output(method));
+    let settle = Ident::new("settle", at_output(method));
     let arms = if method.options.may_retry() {
         quote_spanned! {site=>
             #private::Step::Done(__result) => return __result,
@@ -183,7 +189,7 @@ fn finish(method: &Method, private: &TokenStream, names: &Names) -> TokenStream 
         }
     };
     quote_spanned! {site=>
-        match #call.#run(#attempt).await {
+        match #done.#settle().await {
             #arms
         }
     }

@@ -231,7 +231,7 @@ pub mod __private {
             self.attempt >= self.retries
         }
 
-        pub async fn run<T, E, F>(mut self, body: F) -> Step<Result<T, E>>
+        pub async fn run<T, E, F>(mut self, body: F) -> Ended<T, E>
         where
             F: Future<Output = Result<T, E>>,
             E: From<Error>,
@@ -244,15 +244,11 @@ pub mod __private {
             } else {
                 body.await
             };
-            let faults = &self.db.faults;
-            if faults.load(Ordering::Relaxed) == 0 {
-                return Step::Done(result);
+            Ended {
+                call: self,
+                last,
+                result,
             }
-            faults.fetch_sub(1, Ordering::Relaxed);
-            if last {
-                return Step::Done(Err(Error("exhausted".to_owned()).into()));
-            }
-            Step::Again(self)
         }
     }
 
@@ -260,6 +256,28 @@ pub mod __private {
         #[must_use]
         pub fn call(self) -> Self {
             self
+        }
+    }
+
+    #[derive(Debug)]
+    pub struct Ended<T, E> {
+        call: Call,
+        last: bool,
+        result: Result<T, E>,
+    }
+
+    impl<T, E: From<Error>> Ended<T, E> {
+        #[allow(clippy::unused_async)]
+        pub async fn settle(self) -> Step<Result<T, E>> {
+            let faults = &self.call.db.faults;
+            if faults.load(Ordering::Relaxed) == 0 {
+                return Step::Done(self.result);
+            }
+            faults.fetch_sub(1, Ordering::Relaxed);
+            if self.last {
+                return Step::Done(Err(Error("exhausted".to_owned()).into()));
+            }
+            Step::Again(self.call)
         }
     }
 
