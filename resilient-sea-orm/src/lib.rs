@@ -15,6 +15,7 @@
 //! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
 //! | `migration` | the table of verified commits as a migration of `sea-orm-migration` |
 //! | `testing` | faults on purpose, and the sweep over a method, in `testing`; for tests: without it nothing of it is compiled |
+//! | `metrics`, `opentelemetry` | what was counted, at the `metrics` facade and at an OpenTelemetry meter, in the modules of `metrics` called `facade` and `opentelemetry` |
 //! | `openmetrics` | `metrics::global().openmetrics()`: what was counted as text for Prometheus |
 //! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
 

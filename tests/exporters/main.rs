@@ -1,4 +1,5 @@
-//! What was counted, as others read it: `OpenMetrics` text by its Python parser.
+//! What was counted, as others read it: `OpenMetrics` text by its Python parser, the `metrics`
+//! facade by its debugging recorder, OpenTelemetry by its SDK.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -7,6 +8,8 @@
     clippy::float_cmp
 )]
 
+mod facade;
+mod meters;
 mod parser;
 mod shop;
 mod text;

@@ -64,6 +64,14 @@ pub(crate) fn upper(index: usize) -> u64 {
     ((SUB + index % SUB + 1) << shift) - 1
 }
 
+/// The middle of what counts in the bucket, in seconds.
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn middle(index: usize) -> f64 {
+    let below = index.checked_sub(1).map_or(0, |i| upper(i) + 1);
+    (below as f64 + upper(index) as f64) / 2e9
+}
+
 impl Histogram {
     /// Counts one duration.
     pub fn record(&self, duration: Duration) {
@@ -75,6 +83,14 @@ impl Histogram {
         self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
         if nanos > self.max_nanos.load(Ordering::Relaxed) {
             self.max_nanos.fetch_max(nanos, Ordering::Relaxed);
+        }
+    }
+
+    /// How many are in each bucket.
+    #[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+    pub(crate) fn add_to(&self, counts: &mut [u64; BUCKETS]) {
+        for (count, bucket) in counts.iter_mut().zip(&self.buckets) {
+            *count += bucket.load(Ordering::Relaxed);
         }
     }
 
@@ -121,7 +137,7 @@ impl LatencySnapshot {
     /// power of two from 2^16 ns (66 µs) to 2^36 ns (69 s), and one for all that took longer, whose
     /// bound is infinite. The bounds are those of the recorded buckets, so the counts are exact.
     #[allow(clippy::cast_precision_loss)]
-    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + use<> {
         let bounds = (LOWEST..=HIGHEST).map(|power| (1_u64 << power) as f64 / 1e9);
         bounds.chain([f64::INFINITY]).zip(self.buckets)
     }

@@ -8,6 +8,8 @@ use std::{
 
 use serde::Serialize;
 
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+use super::histogram::BUCKETS;
 use super::{Histogram, LatencySnapshot, Registry};
 use crate::{
     admission::AdmissionSnapshot,
@@ -76,6 +78,27 @@ impl Live {
         named
             .map(|(name, tally)| (name.to_owned(), tally.snapshot()))
             .collect()
+    }
+}
+
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+impl Live {
+    /// How long callers waited for connections, by the database's name, in all buckets.
+    pub(super) fn waits(&self) -> BTreeMap<String, Box<[u64; BUCKETS]>> {
+        let mut waits: BTreeMap<String, Box<[u64; BUCKETS]>> = BTreeMap::new();
+        let mut add = |name: &str, histogram: &Histogram| {
+            let new = || Box::new([0; BUCKETS]);
+            histogram.add_to(waits.entry(name.to_owned()).or_insert_with(new));
+        };
+        for (name, gone) in &self.gone {
+            add(name, &gone.acquire);
+        }
+        for database in &self.databases {
+            if let Some(connections) = database.connections() {
+                add(database.context().name(), &connections.meter().acquired);
+            }
+        }
+        waits
     }
 }
 

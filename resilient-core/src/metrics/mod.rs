@@ -4,6 +4,8 @@
 //! successes nothing that another thread writes. A method's or connection's entry is made once,
 //! when it is first used.
 
+#[cfg(feature = "metrics")]
+pub mod facade;
 mod families;
 pub(crate) mod histogram;
 pub mod instrument;
@@ -11,6 +13,10 @@ mod live;
 mod method;
 #[cfg(feature = "openmetrics")]
 mod openmetrics;
+#[cfg(feature = "opentelemetry")]
+pub mod opentelemetry;
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+mod replay;
 mod snapshot;
 
 use std::{
