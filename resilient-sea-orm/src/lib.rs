@@ -139,6 +139,15 @@ struct HealthReports;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/monitoring.md")]
 struct Monitoring;
+/// Compiles the examples of the exporters.
+#[cfg(all(
+    doctest,
+    feature = "metrics",
+    feature = "opentelemetry",
+    feature = "openmetrics"
+))]
+#[doc = include_str!("../../docs/metrics.md")]
+struct Metrics;
 /// Compiles and runs the example of the testing kit.
 #[cfg(all(
     doctest,

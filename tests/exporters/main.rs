@@ -9,7 +9,9 @@
 )]
 
 mod facade;
+mod grafana;
 mod meters;
 mod parser;
 mod shop;
+mod table;
 mod text;
