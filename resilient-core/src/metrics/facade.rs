@@ -1,4 +1,4 @@
-//! What was counted, for whatever recorder is installed at the [`metrics`](::metrics) facade.
+//! What was counted, for whatever recorder is installed at the [`metrics`] facade.
 //!
 //! Nothing is sent to the recorder while calls run: a [`Forwarder`] reads the registry and brings
 //! the recorder up to date, before each scrape or every few seconds. Names and labels are those
