@@ -319,6 +319,7 @@ impl Builder {
         health.adopt(&connection);
         let name = self.name.unwrap_or_else(|| system(&connection).to_owned());
         let mut context = Context::new(name, default_isolation(&connection))
+            .with_system(system(&connection))
             .with_policy(self.policy)
             .with_budget(Budget::new(self.budget))
             .with_limits(self.limits)

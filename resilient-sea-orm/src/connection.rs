@@ -12,6 +12,7 @@ use crate::{
     commit::MarkerTable,
     constraints::Schema,
     health::{PoolHealth, WatchSlot},
+    observed::observe,
     pool::Pool,
 };
 
@@ -69,9 +70,11 @@ impl ResilientConnection {
         health
             .connections
             .tell(context.name(), context.vitals().events().clone());
+        let context = Arc::new(context);
         Self {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
+                _observed: observe(&connection, &context, &health),
                 connection,
                 context: context.into(),
                 health,

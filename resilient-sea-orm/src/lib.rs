@@ -15,6 +15,8 @@
 //! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
 //! | `migration` | the table of verified commits as a migration of `sea-orm-migration` |
 //! | `testing` | faults on purpose, and the sweep over a method, in `testing`; for tests: without it nothing of it is compiled |
+//! | `metrics`, `opentelemetry` | what was counted, at the `metrics` facade and at an OpenTelemetry meter, in the modules of `metrics` called `facade` and `opentelemetry` |
+//! | `openmetrics` | `metrics::global().openmetrics()`: what was counted as text for Prometheus |
 //! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
 
 // Without an engine there are mocks alone, and what serves engines is not used.
@@ -55,6 +57,7 @@ mod keywords;
 pub mod manager;
 #[cfg(feature = "sqlx-dep")]
 mod named;
+mod observed;
 mod pool;
 pub mod prelude;
 #[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]
@@ -136,6 +139,15 @@ struct HealthReports;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/monitoring.md")]
 struct Monitoring;
+/// Compiles the examples of the exporters.
+#[cfg(all(
+    doctest,
+    feature = "metrics",
+    feature = "opentelemetry",
+    feature = "openmetrics"
+))]
+#[doc = include_str!("../../docs/metrics.md")]
+struct Metrics;
 /// Compiles and runs the example of the testing kit.
 #[cfg(all(
     doctest,

@@ -1,11 +1,13 @@
 //! One attempt: the body in its scope and time, and what it left behind.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::Arc,
     task::{self, Poll},
     time::{Duration, Instant},
 };
+
+use tracing::{Span, field};
 
 use crate::{
     Effect, Fault, FaultKind, Outcome,
@@ -23,7 +25,7 @@ pub(super) struct Attempt<D: Database> {
     frame: Arc<Frame>,
     work: Work<D>,
     limit: Option<(Duration, Reason)>,
-    span: tracing::Span,
+    span: Span,
     alarm: Option<Sleep>,
     timed_out: bool,
     started: Instant,
@@ -54,6 +56,17 @@ impl<D: Database> Work<D> {
                 "serialize_by is for calls with a transaction, which have their turn until it \
                  ends: remove it, or choose another propagation",
             )),
+        }
+    }
+}
+
+impl<D: Database> Work<D> {
+    /// What its span calls it.
+    fn operation(&self) -> Option<&'static str> {
+        match self {
+            Self::Own(scope) if scope.is_root() => Some("transaction"),
+            Self::Own(_) => Some("savepoint"),
+            Self::Joined(_) | Self::Detached(_) | Self::Unopened => None,
         }
     }
 }
@@ -90,6 +103,13 @@ impl<D: Database> Attempt<D> {
             method = frame.status.method(),
             attempt = number,
             db.namespace = context.name(),
+            db.system.name = Some(context.system()).filter(|name| !name.is_empty()),
+            db.operation.name = work.operation(),
+            otel.kind = "client",
+            otel.name = frame.status.method(),
+            otel.status_code = field::Empty,
+            error.type = field::Empty,
+            db.response.status_code = field::Empty,
         );
         Self {
             span,
@@ -104,7 +124,7 @@ impl<D: Database> Attempt<D> {
         }
     }
 
-    pub(super) fn span(&self) -> &tracing::Span {
+    pub(super) fn span(&self) -> &Span {
         &self.span
     }
 
@@ -180,6 +200,10 @@ impl<D: Database> Attempt<D> {
             Work::Detached(_) | Work::Unopened => Ok(()),
         };
         self.settled = true;
+        match &result {
+            Ok(()) => self.span = Span::none(),
+            Err(failure) => self.end_span(Some(failure)),
+        }
         result.map_err(|failure| (failure, level))
     }
 
@@ -246,7 +270,23 @@ impl<D: Database> Attempt<D> {
             timed_out,
         };
         self.attribute_server_limit(&mut wreck);
+        self.end_span(wreck.cause.as_ref());
         wreck
+    }
+
+    /// Ends its span as failed; a back-off is no part of it. What the caller's own code made up
+    /// has no cause here.
+    fn end_span(&mut self, cause: Option<&Failure>) {
+        let span = mem::replace(&mut self.span, Span::none());
+        if span.is_disabled() {
+            return;
+        }
+        span.record("otel.status_code", "ERROR");
+        let kind = cause.map_or("_OTHER", |cause| cause.kind().as_str());
+        span.record("error.type", kind);
+        if let Some(code) = cause.map(|c| c.fault().code()).filter(|c| !c.is_empty()) {
+            span.record("db.response.status_code", code);
+        }
     }
 
     /// The server's own limit was set from the attempt's and may be quicker to say so: that is

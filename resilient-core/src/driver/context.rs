@@ -33,6 +33,8 @@ pub struct Context {
     pub(crate) id: u64,
     /// The database's name in metrics and messages.
     pub(crate) name: String,
+    /// What it is, by OpenTelemetry's names; empty if nobody said.
+    pub(crate) system: &'static str,
     /// The level that transactions have if none is asked for, as far as that is known.
     pub(crate) default_isolation: IsolationLevel,
     pub(crate) policy: RetryPolicy,
@@ -91,6 +93,7 @@ impl Context {
             vitals: Vitals::new(&name, config, Arc::clone(&clock), of),
             metrics,
             name,
+            system: "",
             default_isolation,
             policy: RetryPolicy::new(),
             locking: Locking::default(),
@@ -114,6 +117,14 @@ impl Context {
     #[must_use]
     pub fn with_identity(mut self, identity: u64) -> Self {
         self.id = identity;
+        self
+    }
+
+    /// Says what the database is, by OpenTelemetry's names (`db.system.name`): `postgresql`,
+    /// `mysql`, `sqlite`. Spans and measurements have it.
+    #[must_use]
+    pub fn with_system(mut self, system: &'static str) -> Self {
+        self.system = system;
         self
     }
 
@@ -234,6 +245,11 @@ impl Context {
     /// The name in metrics and messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the database is, by OpenTelemetry's names; empty if nobody said.
+    pub fn system(&self) -> &'static str {
+        self.system
     }
 
     /// The retry budget.

@@ -24,9 +24,9 @@ struct Held(Arc<Context>);
 
 impl SharedContext {
     /// Shares a context.
-    pub fn new(context: Context) -> Self {
+    pub fn new(context: impl Into<Arc<Context>>) -> Self {
         Self {
-            context: Arc::new(context),
+            context: context.into(),
             held: Shards::default(),
         }
     }
@@ -41,6 +41,12 @@ impl SharedContext {
 
 impl From<Context> for SharedContext {
     fn from(context: Context) -> Self {
+        Self::new(context)
+    }
+}
+
+impl From<Arc<Context>> for SharedContext {
+    fn from(context: Arc<Context>) -> Self {
         Self::new(context)
     }
 }

@@ -158,6 +158,8 @@ impl Vitals {
     /// changed, 0 if it read.
     pub fn statement(&self, sent: Sent<'_>, fault: Option<&Fault>, rows: u64) {
         let now = self.now();
+        #[cfg(feature = "opentelemetry")]
+        crate::metrics::opentelemetry::statement(&self.database, sent, now, fault);
         let error = fault.is_some_and(is_error);
         let slow = self.performance.statement(sent.started, now, error);
         if slow {

@@ -156,6 +156,11 @@ impl MethodMetrics {
         self.backoff_nanos.get() as f64 / 1e9
     }
 
+    #[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+    pub(super) fn add_latency_to(&self, counts: &mut [u64; super::histogram::BUCKETS]) {
+        self.shards().for_each(|shard| shard.latency.add_to(counts));
+    }
+
     pub(super) fn latency(&self) -> LatencySnapshot {
         LatencySnapshot::of(self.shards().map(|shard| &shard.latency))
     }
