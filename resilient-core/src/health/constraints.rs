@@ -10,6 +10,7 @@ use crate::{
 
 /// The constraints of one database.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ConstraintsHealth {
     /// The database's name.
@@ -26,6 +27,7 @@ pub struct ConstraintsHealth {
 
 /// How often one constraint was violated, and what people were told.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ViolationCount {
     /// Which, and how often.
