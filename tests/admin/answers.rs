@@ -28,8 +28,8 @@ impl Teams {
         Ok(())
     }
 
-    #[resilient(retries = 0)]
     /// Keeps its transaction while `work` is done.
+    #[resilient(retries = 0)]
     pub async fn meanwhile(&self, work: impl Future<Output = ()>) -> Result<()> {
         self.db.execute_unprepared("SELECT 1").await?;
         work.await;
@@ -88,10 +88,9 @@ async fn every_endpoint_answers_what_is_described(engine: Engine) -> TestResult 
         .get(&format!("/admin/database/metrics?database={name}"))
         .await;
     let metrics = metrics.json();
-    assert_eq!(
-        metrics["methods"]["Teams::name"]["failed"], 1,
-        "{metrics:#}"
-    );
+    // Methods are those of the process, so of the tests beside this one too.
+    let failed = metrics["methods"]["Teams::name"]["failed"].as_u64();
+    assert!(failed >= Some(1), "{metrics:#}");
     let connections = metrics["connections"].as_object().unwrap();
     assert_eq!(connections.keys().collect::<Vec<_>>(), [&name]);
     Ok(())

@@ -112,13 +112,11 @@ async fn bodies_are_small_json_or_refused(engine: Engine) -> TestResult {
         "{",
         "[]",
         "1",
-        "null ",
+        "null",
         "{\"limit\": 1}",
         "{\"limit_seconds\": 0}",
     ] {
-        if wrong.trim() != "null" {
-            post(app, json, wrong).await.problem(400);
-        }
+        post(app, json, wrong).await.problem(400);
     }
     for wrong in [
         "{\"limit_seconds\": -1}",
@@ -223,15 +221,12 @@ async fn it_can_be_mounted_anywhere(engine: Engine) -> TestResult {
             "/a/ops/db"
         };
         assert_eq!(get(&app, &format!("{base}/livez"), None).await.status, 200);
-        let to = get(&app, base, None).await;
-        assert_eq!(to.status, 308, "{}", to.text);
+        let page = get(&app, base, None).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         let last = base.rsplit('/').next().unwrap();
-        assert_eq!(to.header("location"), format!("./{last}/"));
-        let page = get(&app, &format!("{base}/"), None).await;
-        assert_eq!(
-            (page.status.as_u16(), page.header("content-type")),
-            (200, "text/html; charset=utf-8")
-        );
+        let script = format!("src=\"./{last}/app.js\"");
+        assert!(page.text.contains(&script), "{}", page.text);
         let policy = page.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"));
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -239,12 +234,15 @@ async fn it_can_be_mounted_anywhere(engine: Engine) -> TestResult {
         get(&app, &format!("{base}/nothing"), None)
             .await
             .problem(404);
-        let wrong = request("POST", &format!("{base}/"), None)
-            .body(Body::empty())
-            .unwrap();
+        let wrong = request("POST", base, None).body(Body::empty()).unwrap();
         ask(&app, wrong).await.problem(405);
     }
-    assert_eq!(rig.get("/").await.status, 200);
+    // At the root, and where a service is nested, the path ends with a slash.
+    let services = Router::new().nest_service("/ops", rig.app.clone());
+    for (app, path) in [(&rig.app, "/"), (&services, "/ops/")] {
+        let page = get(app, path, None).await;
+        assert!(page.text.contains("src=\"app.js\""), "{}", page.text);
+    }
     Ok(())
 }
 
