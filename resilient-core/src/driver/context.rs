@@ -252,6 +252,11 @@ impl Context {
         self.system
     }
 
+    /// Distinguishes databases within the process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The retry budget.
     pub fn budget(&self) -> &Budget {
         &self.budget

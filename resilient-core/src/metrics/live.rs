@@ -262,6 +262,7 @@ impl Tally {
 
 /// What the databases of one name are doing, and what they have counted beside their calls.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DatabaseSnapshot {
     /// How many connections of this name are in use; 0 if all were dropped, whose counts stay.
@@ -296,6 +297,7 @@ pub struct DatabaseSnapshot {
 
 /// A pool at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PoolSnapshot {
     /// The most connections it may open.
@@ -314,6 +316,7 @@ pub struct PoolSnapshot {
 
 /// How many alerts of one kind and severity stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AlertCount {
     /// What they are about.
