@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{OriginalUri, Request},
+    extract::OriginalUri,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderName, StatusCode, header};
 
 use crate::{Problem, admin::State};
 
@@ -61,12 +61,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       frame-ancestors 'none'";
 
 impl Asset {
-    fn response(&self) -> Response {
-        let headers = [
+    fn headers(&self) -> [(HeaderName, &'static str); 2] {
+        [
             (header::CONTENT_TYPE, self.media_type),
             (header::CONTENT_SECURITY_POLICY, POLICY),
-        ];
-        (headers, self.bytes).into_response()
+        ]
+    }
+
+    fn response(&self) -> Response {
+        (self.headers(), self.bytes).into_response()
     }
 }
 
@@ -74,35 +77,34 @@ pub(crate) fn routes(mut router: Router<Arc<State>>) -> Router<Arc<State>> {
     for asset in ASSETS {
         router = router.route(asset.path, get(async || asset.response()));
     }
-    router.route("/", get(page))
+    // Also as a route, as a router within a router within a router has no fallback.
+    router
+        .route("/", get(page))
+        .route("/{*path}", any(fallback))
 }
 
-/// The page, at a path that ends with a slash: its own links are relative.
+/// The page. Its links are relative to a path that ends with a slash; where it is asked for
+/// without one, as the root of a nested router is, they are told the last segment.
 async fn page(OriginalUri(uri): OriginalUri) -> Response {
     let path = uri.path();
     if path.ends_with('/') {
         return PAGE.response();
     }
-    // Relative, as a proxy may know it by another path.
     let last = path.rsplit('/').next().unwrap_or_default();
-    match HeaderValue::from_str(&format!("./{last}/")) {
-        Ok(location) => {
-            let headers = [(header::LOCATION, location)];
-            (StatusCode::PERMANENT_REDIRECT, headers).into_response()
-        }
-        Err(_) => Problem::of_status(StatusCode::NOT_FOUND).into_response(),
-    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+    let (Ok(page), true) = (str::from_utf8(PAGE.bytes), last.bytes().all(plain)) else {
+        return Problem::of_status(StatusCode::NOT_FOUND).into_response();
+    };
+    let links = ASSETS
+        .iter()
+        .map(|asset| asset.path.trim_start_matches('/'));
+    let page = links.fold(page.to_owned(), |page, link| {
+        page.replace(&format!("\"{link}\""), &format!("\"./{last}/{link}\""))
+    });
+    (PAGE.headers(), page).into_response()
 }
 
-/// What no route is for. A nested router's own root with a slash comes here too.
-pub(crate) async fn fallback(uri: Uri, original: OriginalUri, request: Request) -> Response {
-    if !matches!(uri.path(), "" | "/") {
-        return Problem::of_status(StatusCode::NOT_FOUND).into_response();
-    }
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return page(original).await;
-    }
-    let allow = [(header::ALLOW, "GET,HEAD")];
-    let problem = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED);
-    (allow, problem).into_response()
+/// What no route is for.
+pub(crate) async fn fallback() -> Problem {
+    Problem::of_status(StatusCode::NOT_FOUND)
 }
