@@ -60,7 +60,7 @@ export function showPool(pool) {
       el("p", { class: "gauge-text" },
         el("b", {}, `${now.in_use} of ${now.most}`), " in use, ", `${now.idle} idle, `,
         el("span", { id: "waiting" }, now.waiting === 0 ? "nobody waits" : mark("warning", `${plural(now.waiting, "caller")} waiting`)),
-        `. The most that waited: ${count(now.waited)}. Waits: 99 of 100 below ${seconds(now.p99)}; ${plural(now.failures, "time")} none was to be had.`),
+        `. At most ${count(now.waited)} waited at a time, 99 of 100 for less than ${seconds(now.p99)}; ${count(now.failures)} found no connection.`),
       now.warning ? el("p", { class: "notice" }, now.warning) : null,
     ];
   });

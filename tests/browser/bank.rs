@@ -3,7 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use resilient_sea_orm::{
-    Builder, HealthSettings, ResilientConnection, TransactOptions, policy::RetryPolicy, prelude::*,
+    Builder, HealthSettings, ResilientConnection, TransactOptions,
+    health::{
+        MonitorOptions,
+        alerts::{AlertConfig, AlertKind, AlertRule},
+    },
+    policy::RetryPolicy,
+    prelude::*,
 };
 use sea_orm::{ActiveValue::Set, ConnectOptions, ConnectionTrait, EntityTrait};
 use support::{Engine, TestDb, TestResult};
@@ -133,9 +139,14 @@ impl Bank {
                 leak_after: Duration::from_millis(500),
                 ..HealthSettings::default()
             })
+            .alerts(AlertConfig::default().rule(
+                AlertKind::LongTransaction,
+                AlertRule::new(1.0).clears(0.5, 1, Duration::ZERO),
+            ))
             .to(options)
             .connect()
             .await?;
+        db.start_monitoring_with(MonitorOptions::new().interval(Duration::from_millis(500)));
         db.execute_unprepared("CREATE TABLE account (id INTEGER PRIMARY KEY, balance BIGINT)")
             .await?;
         let schema = sea_orm::Schema::new(db.get_database_backend());

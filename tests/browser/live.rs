@@ -116,6 +116,30 @@ async fn a_leak_is_warned_of_until_it_is_over(engine: Engine) -> TestResult {
     browser.close().await
 }
 
+async fn an_alert_stands_and_is_over(engine: Engine) -> TestResult {
+    let (bank, _service, browser) = open(engine).await?;
+    browser
+        .until_text("#alerts-active", "No alert stands")
+        .await?;
+    let leak = bank.leak();
+    browser
+        .until_text("#alerts-active", "a transaction has been open for")
+        .await?;
+    browser
+        .until_text("#log-list", "a transaction has been open for")
+        .await?;
+    leak.end().await?;
+    browser
+        .until_text("#alerts-active", "No alert stands")
+        .await?;
+    browser
+        .until_text("#alerts-history", "that is over")
+        .await?;
+    browser.until_text("#log-list", "over: ").await?;
+    browser.silent().await?;
+    browser.close().await
+}
+
 async fn violations_come_with_what_people_are_told(engine: Engine) -> TestResult {
     let (bank, _service, browser) = open(engine).await?;
     browser
@@ -169,5 +193,6 @@ engine_tests! {
 
 engine_tests! {
     on_sqlite:
+    an_alert_stands_and_is_over,
     diagnostics_run_once_and_then_not_too_soon,
 }

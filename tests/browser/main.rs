@@ -4,6 +4,7 @@
 mod bank;
 mod browser;
 mod live;
+mod modules;
 mod page;
 mod pictures;
 mod service;

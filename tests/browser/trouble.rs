@@ -65,10 +65,14 @@ async fn a_database_that_is_down_is_shown_and_comes_back(engine: Engine) -> Test
     server.kill()?;
     browser.until_text("#status", "Unhealthy").await?;
     browser.until_text("#reasons", "check failed").await?;
+    browser.until_text("#log-list", "check failed").await?;
     // The numbers of the process go on.
     browser.until_text("#link", "Live").await?;
     server.restart()?;
     browser.until_text("#status", "Healthy").await?;
+    browser
+        .until_text("#log-list", "is well again after")
+        .await?;
     browser.silent().await?;
     browser.close().await
 }
