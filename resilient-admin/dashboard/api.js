@@ -35,8 +35,8 @@ export const token = {
 };
 
 /** The address of an endpoint, wherever the page is mounted. */
-export function address(path, database) {
-  const url = new URL(`admin/database/${path}`, import.meta.url);
+export function address(path, database, of = "admin/database") {
+  const url = new URL(`${of}/${path}`, import.meta.url);
   if (database) url.searchParams.set("database", database);
   return url;
 }
@@ -62,10 +62,10 @@ export async function refusal(response) {
 }
 
 /** The JSON of an endpoint. Throws a `Refusal`. */
-export async function ask(path, { database = null, method = "GET", patience = PATIENCE_MS } = {}) {
+export async function ask(path, { database = null, of, method = "GET", patience = PATIENCE_MS } = {}) {
   let response;
   try {
-    response = await fetch(address(path, database), {
+    response = await fetch(address(path, database, of), {
       method,
       headers: headers("application/json"),
       cache: "no-store",

@@ -4,9 +4,9 @@
 import { Refusal, address, ask, token } from "./api.js";
 import { Chart } from "./charts.js";
 import { showDeadlocks } from "./deadlocks.js";
-import { byId, el, setText } from "./dom.js";
+import { byId, el, setText, show } from "./dom.js";
 import { diagnose } from "./diagnose.js";
-import { moment, rate, count, seconds, words } from "./format.js";
+import { count, moment, plural, rate, seconds, words } from "./format.js";
 import { History } from "./history.js";
 import { showMethods } from "./methods.js";
 import * as panels from "./panels.js";
@@ -14,9 +14,10 @@ import { Stream } from "./stream.js";
 
 /** What is asked for beside the stream, and how often, in milliseconds. */
 const ASKED = {
-  health: 5_000,
-  deadlocks: 15_000,
-  constraints: 10_000,
+  health: 10_000,
+  deadlocks: 30_000,
+  alerts: 30_000,
+  constraints: 60_000,
   tables: 60_000,
 };
 
@@ -24,15 +25,13 @@ const ASKED = {
 const AFTER = {
   check_failed: ["health"],
   check_recovered: ["health"],
-  alert_raised: ["health"],
-  alert_escalated: ["health"],
-  alert_cleared: ["health"],
+  alert_raised: ["health", "alerts"],
+  alert_escalated: ["health", "alerts"],
+  alert_cleared: ["health", "alerts"],
   breaker: ["health"],
   deadlock_seen: ["deadlocks"],
 };
 
-/** Numbers that are older than this are shown to be old. */
-const STALE_MS = 10_000;
 
 const LINES = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
 
@@ -96,8 +95,8 @@ class Page {
       return;
     }
     if (name === "snapshot") this.#snapshot(data);
-    else if (name === "lagged") panels.note("info", "this page was too slow for some events");
-    else if (data.event) this.#happened(data);
+    else if (name === "lagged") panels.note("info", `this page was too slow for ${plural(data.missed, "event")}`);
+    else if (name === "health") this.#happened(data);
   }
 
   #happened(event) {
@@ -107,16 +106,26 @@ class Page {
 
   #snapshot(snapshot) {
     this.#heard = Date.now();
-    Object.assign(this.#told, snapshot);
-    const { metrics, pool, sessions, alerts, recent } = snapshot;
-    this.#history.add(snapshot.at_unix_ms, metrics, pool, recent);
-    if (metrics) showMethods(metrics);
-    if (pool) panels.showPool(pool);
-    if (sessions) panels.showSessions(sessions, pool);
-    if (alerts) panels.showAlerts(alerts);
+    this.#history.add(snapshot.at_unix_ms, snapshot.methods, snapshot.pool, snapshot.statements_last_minute);
+    if (snapshot.summary) this.#verdict(snapshot.summary);
+    showMethods(snapshot.methods);
+    panels.showPool(snapshot.pool);
+    panels.showSessions(snapshot.sessions, snapshot.pool);
+    panels.showAlerts(snapshot.alerts);
+    this.#told.constraints = { ...this.#told.constraints, violations: snapshot.violations };
+    panels.showViolations(this.#told.constraints);
+    if (this.#told.deadlocks && this.#told.deadlocks.total !== snapshot.deadlocks) this.#ask("deadlocks");
     this.#figures();
     this.#draw();
     this.#freshness();
+  }
+
+  /** Reports and snapshots come in any order; the newest counts. */
+  #verdict(summary) {
+    if (summary.at_unix_ms < (this.#told.summary?.at_unix_ms ?? 0)) return;
+    this.#told.summary = summary;
+    panels.showVerdict(summary);
+    title(this.#database ?? summary.database, summary.status);
   }
 
   #figures() {
@@ -164,11 +173,13 @@ class Page {
     if (state === "reconnecting" && this.#state === "live") panels.note("warning", "the connection to the server ended");
     this.#state = state;
     this.#freshness();
+    if (state === "live" || refused?.status === 404) listDatabases(this.#database);
+    if (refused) panels.showNoVerdict(refused.message);
   }
 
   #freshness() {
     const age = Date.now() - this.#heard;
-    const stale = this.#heard > 0 && age > STALE_MS;
+    const stale = this.#heard > 0 && age > this.#history.gap;
     document.body.toggleAttribute("data-stale", stale || (this.#heard > 0 && this.#state === "reconnecting"));
     const link = byId("link");
     link.dataset.state = stale ? "reconnecting" : this.#state;
@@ -206,16 +217,18 @@ class Page {
 
   #show(section, report) {
     if (section === "health") {
-      this.#told.summary = report.summary;
-      panels.showVerdict(report.summary);
+      this.#verdict(report.summary);
       panels.showRecommendations(report.recommendations);
-      title(report.summary);
     }
     if (section === "deadlocks") {
       this.#told.deadlocks = report;
       showDeadlocks(report);
     }
-    if (section === "constraints") panels.showViolations(report);
+    if (section === "alerts") panels.showPastAlerts(report.history);
+    if (section === "constraints") {
+      this.#told.constraints = report;
+      panels.showViolations(report);
+    }
     if (section === "tables") panels.showTables(report);
     this.#figures();
   }
@@ -226,9 +239,26 @@ class Page {
   }
 }
 
-function title(summary) {
-  setText(byId("name"), summary.database);
-  document.title = `${summary.database}: ${summary.status}`;
+function title(name, status) {
+  setText(byId("name"), name);
+  document.title = `${name}: ${status}`;
+}
+
+/** Offers the databases there are, if there is a choice. */
+async function listDatabases(shown) {
+  let names;
+  try {
+    names = (await ask("databases", { of: "admin" })).databases.map((one) => one.name);
+  } catch (error) {
+    // The stream says it if the server is gone.
+    if (!(error instanceof Refusal)) throw error;
+    return;
+  }
+  const select = byId("database");
+  const all = shown && !names.includes(shown) ? [shown, ...names] : names;
+  byId("switch").hidden = all.length < 2;
+  show(select, all, () => all.map((name) => el("option", { value: name }, name)));
+  select.value = shown ?? names[0] ?? "";
 }
 
 /** Stops, and asks for a token. */

@@ -112,7 +112,7 @@ export class Chart {
       height: this.#height(),
       legend: { show: false },
       cursor: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 26, 0, 0],
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, this.#host.classList.contains("low") ? 2 : 1e-4)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 24, space: 70, values: [[3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },

@@ -4,8 +4,9 @@
 import { byId, el, empty, mark, show, svg, table } from "./dom.js";
 import { count, moment, plural } from "./format.js";
 
-/** The most fights that are drawn; the rest is in the list. */
+/** The most fights that are drawn, and that are listed. */
 const DRAWN = 8;
+const LISTED = 20;
 const ROW = 46;
 const BOX = 32;
 
@@ -85,8 +86,9 @@ export function showDeadlocks(report = last) {
     if (report.total === 0) return empty("No deadlock so far. Where one is seen, this shows which methods fought over which table.");
     return [
       el("p", {}, mark(report.severity), ` ${plural(report.total, "deadlock")} so far, ${count(report.last_hour)} within the last hour.`),
-      report.pairs.length > 0 ? el("ul", { class: "plain" }, report.pairs.map((pair) => el("li", {}, sentence(pair)))) : null,
-      report.advice.length > 0 ? el("ul", { class: "advice" }, report.advice.map((advice) => el("li", {}, advice.text))) : null,
+      report.pairs.length > 0 ? el("ul", { class: "plain" }, report.pairs.slice(0, LISTED).map((pair) => el("li", {}, sentence(pair)))) : null,
+      report.pairs.length > LISTED ? el("p", { class: "hint" }, `and ${plural(report.pairs.length - LISTED, "rarer pair")}`) : null,
+      report.advice.length > 0 ? el("ul", { class: "advice" }, report.advice.slice(0, DRAWN).map((advice) => el("li", {}, advice.text))) : null,
       lately(report.last),
     ];
   });

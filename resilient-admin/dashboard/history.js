@@ -4,13 +4,13 @@
 const KEPT_MS = 30 * 60_000;
 /** The most points, however fast snapshots come. */
 const MOST = 3600;
-/** Without a snapshot for so long there is a gap in the lines. */
+/** Without a snapshot for so long, or for three of their usual intervals, something is missing. */
 const GAP_MS = 10_000;
 
-/** Counters of a registry's snapshot, added up over all methods. */
-export function totals(metrics) {
+/** Counters added up over all methods. */
+function totals(methods) {
   const sum = { calls: 0, failed: 0, retries: 0, byFault: {} };
-  for (const method of Object.values(metrics?.methods ?? {})) {
+  for (const method of Object.values(methods)) {
     sum.calls += method.calls;
     sum.failed += method.failed;
     for (const [fault, n] of Object.entries(method.retries)) {
@@ -27,12 +27,21 @@ export class History {
   /** Every fault that led to a retry, in the order in which they were first seen. */
   faults = [];
   #last = null;
+  #usual = Infinity;
+
+  /** After how many milliseconds without a snapshot something is missing. */
+  get gap() {
+    return Math.max(GAP_MS, Number.isFinite(this.#usual) ? 3 * this.#usual : 0);
+  }
 
   /** Takes one snapshot; `at` is in milliseconds since 1970. */
-  add(at, metrics, pool, recent) {
-    const now = { at, ...totals(metrics) };
+  add(at, methods, pool, recent) {
+    const now = { at, ...totals(methods) };
     const before = this.#last;
-    if (before && at <= before.at) return;
+    // The one before may be sent again after a reconnection. A clock that was set back starts anew.
+    if (before && at === before.at) return;
+    if (before && at < before.at) this.points = [];
+    if (before && at > before.at) this.#usual = Math.min(this.#usual, at - before.at);
     this.#last = now;
     for (const fault of Object.keys(now.byFault)) {
       if (!this.faults.includes(fault)) this.faults.push(fault);
@@ -47,7 +56,7 @@ export class History {
       waiting: pool?.waiting ?? null,
     };
     // Counters that went back are those of a new process.
-    if (before && at - before.at <= GAP_MS && now.calls >= before.calls) {
+    if (before && at > before.at && at - before.at <= this.gap && now.calls >= before.calls) {
       const elapsed = (at - before.at) / 1000;
       const since = (a, b) => Math.max(0, a - (b ?? 0)) / elapsed;
       point.calls = since(now.calls, before.calls);
@@ -55,7 +64,7 @@ export class History {
       point.retries = since(now.retries, before.retries);
       point.byFault = Object.fromEntries(Object.entries(now.byFault)
         .map(([fault, n]) => [fault, since(n, before.byFault[fault])]));
-    } else if (before) {
+    } else if (this.points.length > 0) {
       this.points.push({ at: at - 1 });
     }
     this.points.push(point);

@@ -60,9 +60,9 @@ function build() {
   return { whole, heads, body, rows: new Map() };
 }
 
-/** Shows the methods of a registry's snapshot. */
-export function showMethods(metrics) {
-  methods = Object.entries(metrics.methods).map(([name, m]) => ({
+/** Shows what the calls of each method did. */
+export function showMethods(snapshot) {
+  methods = Object.entries(snapshot).map(([name, m]) => ({
     ...m, name, retried: sum(m.retries), why: byFault(m.retries), unknown: m.outcomes.unknown ?? 0,
   }));
   draw();

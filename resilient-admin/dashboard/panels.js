@@ -60,7 +60,7 @@ export function showPool(pool) {
       el("p", { class: "gauge-text" },
         el("b", {}, `${now.in_use} of ${now.most}`), " in use, ", `${now.idle} idle, `,
         el("span", { id: "waiting" }, now.waiting === 0 ? "nobody waits" : mark("warning", `${plural(now.waiting, "caller")} waiting`)),
-        `. The most that waited: ${count(now.waited)}. Waits: 99 of 100 below ${seconds(now.p99)}; ${plural(now.failures, "time")} none was to be had.`),
+        `. At most ${count(now.waited)} waited at a time, 99 of 100 for less than ${seconds(now.p99)}; ${count(now.failures)} found no connection.`),
       now.warning ? el("p", { class: "notice" }, now.warning) : null,
     ];
   });
@@ -122,17 +122,24 @@ export function showViolations(constraints) {
   });
 }
 
-/** The alerts that stand, and the last ones that are over. */
-export function showAlerts(alerts) {
-  show(byId("alerts-active"), alerts.active, () => (alerts.active.length === 0
+/** The alerts that stand. */
+export function showAlerts(active) {
+  show(byId("alerts-active"), active, () => (active.length === 0
     ? empty("No alert stands.")
-    : el("ul", { class: "plain" }, alerts.active.map((one) => el("li", {},
+    : el("ul", { class: "plain" }, active.map((one) => el("li", {},
       mark(one.severity), ` ${one.message}`, el("span", { class: "hint" }, ` since ${moment(one.since_unix_ms)}`))))));
-  const over = alerts.history.filter((one) => one.cleared_unix_ms).slice(-MOST_ROWS);
-  show(byId("alerts-history"), over, () => (over.length === 0 ? null : el("details", {},
+}
+
+/** The last ones that are over. */
+export function showPastAlerts(history) {
+  const over = history.filter((one) => one.cleared_unix_ms)
+    .toSorted((a, b) => b.cleared_unix_ms - a.cleared_unix_ms).slice(0, MOST_ROWS);
+  const line = (one) => el("li", {},
+    `${one.message} `, el("span", { class: "hint" }, `${moment(one.since_unix_ms)} to ${moment(one.cleared_unix_ms)}`));
+  const open = byId("alerts-history").querySelector("details")?.open;
+  show(byId("alerts-history"), over, () => (over.length === 0 ? null : el("details", { open },
     el("summary", {}, `${plural(over.length, "alert")} that ${over.length === 1 ? "is" : "are"} over`),
-    el("ul", { class: "plain" }, over.toSorted((a, b) => b.cleared_unix_ms - a.cleared_unix_ms).map((one) => el("li", {},
-      `${one.message} `, el("span", { class: "hint" }, `${moment(one.since_unix_ms)} to ${moment(one.cleared_unix_ms)}`)))))));
+    el("ul", { class: "plain" }, over.map(line)))));
 }
 
 /** What to do, the most urgent first. */
@@ -155,7 +162,7 @@ const TABLES = [
 ];
 
 function level(status) {
-  return { healthy: "good", warning: "warning", critical: "critical" }[status] ?? "info";
+  return { good: "good", fair: "warning", poor: "critical" }[status] ?? "info";
 }
 
 export function showTables(tables) {

@@ -1,2 +1,17 @@
-//! The dashboard in a real browser.
-fn main() {}
+//! The dashboard in a real browser, over real databases.
+#![allow(missing_docs, unreachable_pub)]
+
+mod bank;
+mod browser;
+mod live;
+mod modules;
+mod page;
+mod pictures;
+mod service;
+mod trouble;
+mod vendored;
+
+use std::time::Duration;
+
+/// How long a condition may take to become true; generous, for machines under load.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -46,6 +46,12 @@ pub enum Error {
         /// What happened.
         detail: String,
     },
+    /// The browser is not installed or does not start.
+    #[error("browser: {detail}")]
+    Browser {
+        /// What happened.
+        detail: String,
+    },
     /// The operating system refused something.
     #[error("cannot {action}: {source}")]
     Io {

@@ -13,6 +13,7 @@
 //! An engine that is missing is an error, never a skipped test. Who wants to leave an engine out
 //! says so by [`ENGINES_VARIABLE`]; see [`engine_tests!`] for how tests are named to go with it.
 
+mod browser;
 pub mod cluster;
 mod cut_proxy;
 mod error;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
+pub use browser::{browser_arguments, webdriver};
 pub use cut_proxy::{Cut, CutProxy};
 pub use error::Error;
 pub use locate::{Engine, Missing};

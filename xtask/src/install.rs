@@ -70,6 +70,23 @@ pub(crate) fn parser(steps: &mut Steps) -> Result<(), Failure> {
     install(steps, &packages, "Install them by hand.")
 }
 
+/// The dashboard's packages: its chart library, and what checks it.
+const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../resilient-admin/dashboard");
+
+/// Makes sure that the browser is there, and the packages that its tests need.
+pub(crate) fn browser(steps: &mut Steps) -> Result<(), Failure> {
+    program(steps, "chromium", "chromium")?;
+    program(steps, "chromedriver", "chromium-driver")?;
+    program(steps, "npm", "npm")?;
+    // Fails if one is missing, or has another version than the lock file says.
+    if succeeds("npm", &["ls", "--prefix", DASHBOARD]) {
+        return Ok(());
+    }
+    let mut command = Command::new("npm");
+    command.args(["ci", "--no-audit", "--no-fund", "--prefix", DASHBOARD]);
+    steps.run("packages of the dashboard", command)
+}
+
 fn install(steps: &mut Steps, packages: &[&str], advice: &str) -> Result<(), Failure> {
     let mut command = as_root().ok_or_else(|| {
         Failure::new(format!(
