@@ -1,0 +1,39 @@
+//! The database, ready for work.
+
+use resilient_sea_orm::{Config, Error, ResilientConnection, Result, health::MonitorOptions};
+use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_migration::MigratorTrait;
+
+use crate::{Settings, migration::Migrator};
+
+/// Connects, brings the schema up to date, compares it with what the entities declare, and keeps
+/// watch from then on.
+///
+/// # Errors
+/// When the database does not answer, or a migration fails.
+pub async fn open(settings: &Settings) -> Result<ResilientConnection> {
+    let db = ResilientConnection::builder(&settings.database_url)
+        .name("bank")
+        .config(&settings.database)
+        // Alerts are logged and on the dashboard too; this is where somebody would be called.
+        .on_alert(|change, alert| tracing::warn!(?change, kind = %alert.kind, "alert"))
+        .connect()
+        .await?;
+    if db.get_database_backend() == DbBackend::Sqlite {
+        // Readers beside one writer. The file remembers it.
+        db.execute_unprepared("PRAGMA journal_mode = WAL").await?;
+    }
+    Migrator::up(&db, None).await.map_err(Error::from)?;
+    db.verify_constraints().await?.log();
+    db.start_monitoring_with(MonitorOptions::new().interval(settings.database.health.interval));
+    Ok(db)
+}
+
+/// What the environment is laid over: a file is near, a server is on the network.
+pub fn defaults(database_url: &str) -> Config {
+    if database_url.starts_with("sqlite:") {
+        Config::local()
+    } else {
+        Config::remote()
+    }
+}
