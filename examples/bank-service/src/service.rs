@@ -3,12 +3,14 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum::Router;
+use resilient_admin::{BearerTokens, BuildError};
 use resilient_sea_orm::ResilientConnection;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 use crate::{
     Settings, database,
     http::{self, Bank, stopping::Stopping},
+    settings::Tokens,
 };
 
 /// How long connections may take to go once nothing is left to be answered, and the pool to close.
@@ -24,6 +26,30 @@ pub enum StartError {
     /// Nobody can be listened to.
     #[error("BIND is {0}, which cannot be listened on: {1}")]
     Bind(SocketAddr, #[source] io::Error),
+    /// The endpoints below `/ops` cannot be guarded.
+    #[error("the endpoints below /ops cannot be served: {0}")]
+    Admin(#[from] BuildError),
+}
+
+/// The endpoints and the dashboard at `/ops`, for whoever has a token.
+fn admin(
+    db: &ResilientConnection,
+    stopping: &Stopping,
+    tokens: &Tokens,
+) -> Result<Router, BuildError> {
+    let mut bearers = BearerTokens::new();
+    if let Some(token) = &tokens.read {
+        bearers = bearers.read(token.secret())?;
+    }
+    if let Some(token) = &tokens.act {
+        bearers = bearers.act(token.secret())?;
+    }
+    let stopping = stopping.clone();
+    resilient_admin::router(db.clone())
+        .authorize(bearers)
+        // Streams of events would keep the service from ending.
+        .until(async move { stopping.begun().await })
+        .build()
 }
 
 /// A bank that is open.
@@ -56,7 +82,7 @@ impl Service {
         let address = listener.local_addr().map_err(bind)?;
         let stopping = Stopping::new();
         let bank = Bank::new(&db, &stopping, settings.trouble);
-        let router = http::router(bank, Router::new());
+        let router = http::router(bank, admin(&db, &stopping, &settings.tokens)?);
         let begun = stopping.clone();
         let serve = axum::serve(listener, router)
             .with_graceful_shutdown(async move { begun.begun().await });

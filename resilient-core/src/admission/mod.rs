@@ -25,6 +25,7 @@ use crate::time::Clock;
 
 /// Whether calls that are in each other's way take turns before they begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumString, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -39,6 +40,7 @@ pub enum Admission {
 
 /// How a method's admission stands on one database.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AdmissionSnapshot {
     /// The method.

@@ -20,6 +20,7 @@ type Text = Cow<'static, str>;
 /// assert_eq!(users.table(), "users");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Declaration {
     pub(super) entity: Option<Text>,
     pub(super) database: Option<Text>,
@@ -99,6 +100,7 @@ impl Declaration {
 /// It is for the constraint of that kind that has these columns, or this name. Where nothing is
 /// said, defaults stand in: see [`Violation`](super::Violation).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rule {
     pub(super) kind: ConstraintKind,
     pub(super) name: Option<Text>,

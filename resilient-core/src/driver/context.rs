@@ -236,6 +236,11 @@ impl Context {
         &self.name
     }
 
+    /// Distinguishes databases within the process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The retry budget.
     pub fn budget(&self) -> &Budget {
         &self.budget

@@ -11,6 +11,7 @@ use crate::FaultKind;
 
 /// What a check does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckStrategy {
@@ -79,6 +80,7 @@ pub struct CheckOptions {
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, strum::Display)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum CheckStatus {
@@ -92,6 +94,7 @@ pub enum CheckStatus {
 
 /// One check's report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CheckReport {
     /// What was done.
@@ -100,6 +103,7 @@ pub struct CheckReport {
     pub status: CheckStatus,
     /// How long it took, the wait for a connection included.
     #[serde(rename = "response_time_seconds", serialize_with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub response_time: Duration,
     /// Why it is not healthy.
     pub reason: Option<String>,
@@ -109,6 +113,7 @@ pub struct CheckReport {
     pub not_checked: Vec<String>,
     /// When it was made, in seconds since 1970.
     #[serde(rename = "checked_at_unix_seconds", serialize_with = "unix_seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub checked_at: SystemTime,
     /// Whether the answer is one from before.
     pub from_cache: bool,

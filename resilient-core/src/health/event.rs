@@ -8,6 +8,7 @@ use crate::FaultKind;
 
 /// Something happened to a database's health.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HealthEvent {

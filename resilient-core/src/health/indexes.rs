@@ -10,6 +10,7 @@ use crate::{
 
 /// An index that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MissingIndex {
     /// The table.
     pub table: String,
@@ -23,6 +24,7 @@ pub struct MissingIndex {
 
 /// Who needs an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, Display)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum IndexNeed {

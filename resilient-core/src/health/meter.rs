@@ -138,6 +138,7 @@ impl PoolMeter {
 
 /// Connections opened and closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Churn {
     /// In the last minute.

@@ -93,6 +93,7 @@ impl MonitorConfig {
 
 /// What a monitor has done so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MonitorReport {
     /// Whether its task runs.

@@ -14,6 +14,7 @@ use crate::metrics::LatencySnapshot;
 
 /// What a look at the idle connections came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sweep {
     /// Idle connections that were checked.
     pub checked: u32,
@@ -54,6 +55,7 @@ impl PoolGauge {
 
 /// A pool as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PoolReport {
     /// The database's name.

@@ -16,6 +16,7 @@ use super::replacement::{Facts, Limits};
 
 /// How a pooled connection does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, strum::Display)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ConnectionState {
@@ -136,6 +137,7 @@ impl fmt::Debug for Record {
 
 /// One pooled connection, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectionReport {
     /// Counts up within the pool.

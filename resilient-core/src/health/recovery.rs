@@ -17,6 +17,7 @@ use crate::time::unix_ms;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, VariantArray, IntoStaticStr,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
@@ -42,6 +43,7 @@ impl RecoveryStep {
 
 /// What one recovery did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Recovery {
     /// How often it was verified, at least once; 0 if nobody could tell.
@@ -157,6 +159,7 @@ impl RecoveryBook {
 
 /// A recovery that did not work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RecoveryFailure {
     /// What was to be recovered.
@@ -171,6 +174,7 @@ pub struct RecoveryFailure {
 
 /// The recoveries of a database so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RecoveryReport {
     /// Those that worked.
@@ -189,6 +193,7 @@ pub struct RecoveryReport {
 /// calls that undo what they did. One that cannot be taken any more, such as a `ROLLBACK` on a
 /// connection that is lost, counts as tried, and the next one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct StepReport {
     /// Which step.

@@ -18,6 +18,7 @@ pub use expiry::{Overdue, SessionLimits};
 
 /// An open transaction.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// Distinguishes it from the others of its database.

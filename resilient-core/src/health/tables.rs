@@ -7,6 +7,7 @@ use super::indexes::MissingIndex;
 
 /// From where on soft-deleted rows are a burden. Each is exceeded by more, not by as much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TableThresholds {
     /// The share of deleted rows above which a table is poor, from 0 to 1; 0.5 by default.
@@ -37,6 +38,7 @@ impl Default for TableThresholds {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, Display,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum TableStatus {
@@ -67,6 +69,7 @@ pub struct RowCounts {
 
 /// What is known about a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TableReport {
     /// The schema (on MySQL: the database); `None` where the engine has none, or none was named
     /// and the table is not there.

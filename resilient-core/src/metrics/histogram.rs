@@ -75,6 +75,7 @@ impl Histogram {
 
 /// A distribution of durations, in seconds. Quantiles are upper bounds, at most an eighth high.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LatencySnapshot {
     /// Durations counted.

@@ -11,6 +11,7 @@ use crate::{
 
 /// Everything in the registry at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// By method name.
@@ -35,6 +36,7 @@ impl Snapshot {
 
 /// How often one constraint was violated, by statements or at COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ViolationSnapshot {
     /// The connection's name.
@@ -66,6 +68,7 @@ impl ViolationSnapshot {
 
 /// What the calls of one method did.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MethodSnapshot {
     /// Calls that ended, in whatever way.
@@ -138,6 +141,7 @@ impl MethodSnapshot {
 
 /// What happened on one database.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectionSnapshot {
     /// Transactions whose BEGIN the server answered.

@@ -5,11 +5,10 @@ use std::time::Duration;
 use resilient_core::{
     health::{
         CheckOptions, CheckReport, CheckStrategy, PoolReport,
-        alerts::AlertKind,
         performance::normalise,
         report::{
             ConnectionHealth, HealthReport, HealthSummary, Observed, Reliability, ReliabilityFacts,
-            SessionsHealth, SummaryFacts, TablesHealth,
+            SummaryFacts, TablesHealth,
         },
     },
     metrics,
@@ -156,14 +155,14 @@ impl ResilientConnection {
         begun: Instant,
     ) -> HealthReport {
         let context = &self.pool.context;
-        let (alerts, sessions) = (self.alerts(), self.sessions());
+        let (alerts, open_sessions) = (self.alerts(), self.sessions().len());
         let (breaker, performance) = (self.circuit_breaker(), self.performance());
         let summary = HealthSummary::of(SummaryFacts {
             check: &check,
             pool: &pool,
             alerts: &alerts,
             breaker: breaker.as_ref(),
-            open_sessions: sessions.len(),
+            open_sessions,
         });
         let reliability = options.reliability.then(|| {
             Reliability::of(ReliabilityFacts {
@@ -174,15 +173,7 @@ impl ResilientConnection {
                 watched: context.vitals().watched_for(),
             })
         });
-        let sessions = options.sessions.then(|| {
-            let long_after = self.alert_board().rule(AlertKind::LongTransaction);
-            SessionsHealth::of(
-                sessions,
-                long_after.threshold,
-                context.config().session.timeout.as_secs_f64(),
-                context.sessions().overdue(),
-            )
-        });
+        let sessions = options.sessions.then(|| self.sessions_health());
         let mut known = self.connections();
         // Of those that a lost server took along, the pool has not told.
         if advice::gauge(&self.pool).is_some_and(|gauge| gauge.open == 0) {

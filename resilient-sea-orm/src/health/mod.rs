@@ -3,6 +3,7 @@
 pub use resilient_core::health::*;
 
 mod alone;
+mod as_source;
 mod checks;
 mod composed;
 mod diagnostics;
@@ -26,7 +27,7 @@ mod write;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use resilient_core::{
-    health::report::HealthReport,
+    health::{constraints::ConstraintsHealth, report::HealthReport},
     time::{Clock, Random},
 };
 use sea_orm::{ConnectOptions, DatabaseConnection};
@@ -45,6 +46,7 @@ pub(crate) struct PoolHealth {
     pub(crate) connections: Arc<Connections>,
     pub(crate) checks: CheckCache,
     pub(crate) report: Shared<HealthReport>,
+    pub(crate) constraints: Shared<ConstraintsHealth>,
     /// Whether the pool asks us before it hands a connection out.
     pub(crate) hooks: bool,
     /// Whether connections cannot be told apart, so that nobody tries again.
@@ -62,6 +64,7 @@ impl PoolHealth {
             connections: Arc::new(Connections::new(settings, clock, random)),
             checks: CheckCache::default(),
             report: Shared::default(),
+            constraints: Shared::default(),
             hooks,
             nameless: AtomicBool::new(false),
         }

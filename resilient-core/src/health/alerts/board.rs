@@ -102,6 +102,7 @@ impl Standing {
 
 /// The alerts of a database at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AlertReport {
     /// Those that stand, the most severe first.

@@ -47,6 +47,7 @@ use crate::{FaultKind, metrics::ConnectionMetrics, time::Clock};
     Serialize,
     Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
@@ -61,6 +62,7 @@ pub enum BreakerState {
 
 /// A breaker at one moment.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BreakerReport {
     /// Whether calls get through.

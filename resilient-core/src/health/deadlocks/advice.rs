@@ -6,6 +6,7 @@ use super::DeadlockPair;
 
 /// What to do, and about whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Advice {
     /// The methods that it is about.

@@ -24,6 +24,7 @@ const PAIR_MOMENTS: usize = 1_000;
 
 /// From how many deadlocks within the last hour they are worse than `low`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlockThresholds {
     /// `medium`; 5 by default.
@@ -68,6 +69,8 @@ impl DeadlockThresholds {
     Serialize,
     Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "DeadlockSeverity"))]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -89,6 +92,7 @@ impl Severity {
 
 /// Two methods, or one with itself, and how often they fought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DeadlockPair {
     /// Both methods, in alphabetical order; `?` for a session of another process.
@@ -107,6 +111,7 @@ pub struct DeadlockPair {
 
 /// What is known about the deadlocks of one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DeadlockReport {
     /// Since the start.

@@ -20,6 +20,7 @@ pub use postgres::from_postgres_detail;
 
 /// One deadlock that a server has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Deadlock {
     /// When it was seen, in milliseconds since the Unix epoch.
@@ -69,6 +70,7 @@ impl Deadlock {
 
 /// One of those who waited for each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Participant {
     /// The session's process or thread on the server.
@@ -85,6 +87,7 @@ pub struct Participant {
 
 /// A lock that was waited for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Lock {
     /// The table, without its schema.

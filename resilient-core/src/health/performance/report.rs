@@ -8,6 +8,7 @@ use super::SlowStatement;
 
 /// How one database performs.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PerformanceReport {
     /// The database's name.
@@ -25,6 +26,7 @@ pub struct PerformanceReport {
 
 /// One thing over time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct WindowReport {
     /// The last 60 minutes, the current one included.
@@ -37,6 +39,7 @@ pub struct WindowReport {
 
 /// One hour of the last day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct HourStats {
     /// 0 is the hour that is not over yet.
@@ -48,6 +51,7 @@ pub struct HourStats {
 
 /// What happened in a span of time. Quantiles are upper bounds, at most an eighth high.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Stats {
     /// How often, failures included.

@@ -11,6 +11,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A statement that was slower than the threshold, by its text without values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SlowStatement {
     /// The text, normalised: no values, no comments, at most 1,000 characters.

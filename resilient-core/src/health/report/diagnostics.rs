@@ -8,6 +8,7 @@ use crate::{constraint::ConstraintReport, time::unix_ms};
 
 /// What one part of the diagnostics came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, IntoStaticStr, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -26,6 +27,7 @@ pub enum PartOutcome {
 
 /// One part of the diagnostics.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Part {
     /// What was looked at: `write check`, `tables`.
@@ -59,6 +61,7 @@ impl Part {
 ///
 /// Its `Display` is for a terminal, as that of [`HealthReport`] is.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Diagnostics {
     /// The database's name.

@@ -39,6 +39,7 @@ pub use summary::{HealthSummary, OverallStatus, Reason, SummaryFacts};
 /// [`display`](Self::display) can add them. It serialises with the unit of each number in its
 /// name. A section that was not asked for is `None`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct HealthReport {
     /// The whole in a few numbers.
@@ -67,6 +68,7 @@ pub struct HealthReport {
 
 /// Whether the database answers, and the connections to it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectionHealth {
     /// The check that was made, or was made a moment before.
@@ -110,6 +112,7 @@ impl ConnectionHealth {
 
 /// The transactions that are open.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionsHealth {
     /// Each of them, the oldest first.
@@ -150,6 +153,7 @@ impl SessionsHealth {
 
 /// The declared tables.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TablesHealth {
     /// Each of them.

@@ -16,6 +16,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Rates are over the last 24 hours, or since the start where that is less, and at least over one
 /// hour, so that the first minutes are not blown up.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Reliability {
     /// For how long this has been watched, in seconds.

@@ -18,6 +18,7 @@ use crate::{
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, IntoStaticStr, Serialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum OverallStatus {
@@ -31,6 +32,7 @@ pub enum OverallStatus {
 
 /// One reason why a database is not healthy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Reason {
     /// What this alone would make of it.
@@ -43,6 +45,7 @@ pub struct Reason {
 
 /// A database's health in a few numbers: cheap enough for a load balancer's question.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct HealthSummary {
     /// The database's name.

@@ -1,0 +1,1 @@
+document.getElementById('app').textContent = 'See openapi.json for what can be asked.';
