@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use resilient_sea_orm::{ConstraintKind, Error, Outcome, Violation, constraint};
+use resilient_sea_orm::{ConstraintKind, Error, FaultKind, Outcome, Violation, constraint};
 use serde::Serialize;
 
 use crate::repositories::TransferError;
@@ -145,12 +145,18 @@ impl From<Error> for Problem {
                  be stored or not",
             )
             .suggest("ask for it, or send the same request with the same Idempotency-Key again"),
-            _ if error.is_transient() => Self::new(
+            _ if error.is_transient() || error.kind() == FaultKind::StatementTimeout => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "try_again",
                 "the database cannot do this at the moment; nothing was stored",
             )
             .suggest("send the same request again in a moment"),
+            Outcome::Committed => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "something is wrong on our side; what was asked for is stored all the same",
+            ),
+            // Not sent, or rolled back.
             _ => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",

@@ -81,7 +81,8 @@ pub(crate) fn router(bank: Bank, ops: Router) -> Router {
         })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(bank)
-        .nest("/ops", ops)
+        // Not `nest`, for which `/ops/` would be another address than `/ops`.
+        .nest_service("/ops", ops)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(
             stopping,
