@@ -14,6 +14,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -69,9 +70,12 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Wanted, Problem> {
     if !essence.eq_ignore_ascii_case(JSON) {
         return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let wanted: Option<Wanted> = serde_json::from_slice(body).ok();
+    // An array would do for a struct too.
+    let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
+    let wanted = object.and_then(|object| serde_json::from_value(Value::Object(object)));
     wanted
-        .filter(|wanted| wanted.limit_seconds != Some(0))
+        .ok()
+        .filter(|wanted: &Wanted| wanted.limit_seconds != Some(0))
         .ok_or_else(|| {
             let detail = "the body may be empty, or `{\"limit_seconds\": N}` with N of 1 or more";
             Problem::new(StatusCode::BAD_REQUEST, detail)

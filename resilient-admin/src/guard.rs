@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use tokio::time::timeout;
 
-use crate::{Access, Problem, access::bearer, admin::State, problem::PROBLEM_JSON};
+use crate::{Access, Problem, access::bearer, admin::State, problem::PROBLEM_JSON, reports::JSON};
 
 /// The most bytes of a request's body.
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -110,8 +110,10 @@ pub(crate) async fn around(request: Request, next: Next) -> Response {
     };
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
+        // What the router itself answers is text, or nothing.
         let told = response.headers().get(header::CONTENT_TYPE);
-        if told.is_none_or(|told| told != PROBLEM_JSON) {
+        let ours = told.is_some_and(|told| told == PROBLEM_JSON || told == JSON);
+        if !ours {
             let allow = response.headers().get(header::ALLOW).cloned();
             response = Problem::of_status(status).into_response();
             if let Some(allow) = allow {

@@ -1,0 +1,199 @@
+//! Every endpoint answers, and as the document says.
+
+use std::collections::BTreeSet;
+
+use resilient_sea_orm::{
+    FaultKind,
+    constraint::{Declaration, Rule, register},
+    prelude::*,
+};
+use sea_orm::ConnectionTrait;
+use serde_json::Value;
+use support::{Engine, TestResult, engine_tests};
+
+use crate::{
+    rig::{ACT, ENDPOINTS, READ, Rig, diagnose, get},
+    schema::{Document, fits},
+};
+
+struct Teams {
+    db: ResilientConnection,
+}
+
+#[resilient(retries = 2)]
+impl Teams {
+    pub async fn name(&self, id: i32, name: &str) -> Result<()> {
+        let sql = format!("INSERT INTO team VALUES ({id}, '{name}')");
+        self.db.execute_unprepared(&sql).await?;
+        Ok(())
+    }
+
+    /// Keeps its transaction while `work` is done.
+    #[resilient(retries = 0)]
+    pub async fn meanwhile(&self, work: impl Future<Output = ()>) -> Result<()> {
+        self.db.execute_unprepared("SELECT 1").await?;
+        work.await;
+        Ok(())
+    }
+}
+
+async fn every_endpoint_answers_what_is_described(engine: Engine) -> TestResult {
+    let rig = Rig::open(engine).await?;
+    let (db, name) = (&rig.db, rig.db.name().to_owned());
+    let table = "CREATE TABLE team (id INTEGER PRIMARY KEY, name VARCHAR(90) NOT NULL UNIQUE)";
+    db.execute_unprepared(table).await?;
+    let rule = Rule::unique(["name"]).message("that name is taken");
+    let missing = Rule::unique(["colour"]);
+    let declared = Declaration::of("team").rule(rule).rule(missing);
+    register(declared.database(name.clone()));
+    let teams = Teams { db: db.clone() };
+    teams.name(1, "blue").await?;
+    let taken = teams.name(2, "blue").await.unwrap_err();
+    assert_eq!(taken.kind(), FaultKind::Unique);
+
+    let document = rig.get("/openapi.json").await;
+    let document = Document::of(document.json());
+    let mut failed = Ok(());
+    let everything = async {
+        for (method, path, _) in ENDPOINTS {
+            if let Err(error) = answers(&rig, &document, method, path).await {
+                failed = Err(error);
+            }
+        }
+    };
+    // One transaction is open while they are asked.
+    teams.meanwhile(everything).await?;
+    failed?;
+
+    let constraints = rig.get("/admin/database/constraints").await.json();
+    let violation = &constraints["violations"][0];
+    assert_eq!(
+        violation["message"], "that name is taken",
+        "{constraints:#}"
+    );
+    assert_eq!(
+        (&violation["count"], &violation["declared"]),
+        (&1.into(), &true.into())
+    );
+    assert_eq!(constraints["declared"][0]["table"], "team");
+    let drift: BTreeSet<&str> = constraints["compared"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["drift"].as_str())
+        .collect();
+    assert!(drift.contains("missing"), "{constraints:#}");
+
+    let metrics = rig
+        .get(&format!("/admin/database/metrics?database={name}"))
+        .await;
+    let metrics = metrics.json();
+    // Methods are those of the process, so of the tests beside this one too.
+    let failed = metrics["methods"]["Teams::name"]["failed"].as_u64();
+    assert!(failed >= Some(1), "{metrics:#}");
+    let connections = metrics["connections"].as_object().unwrap();
+    assert_eq!(connections.keys().collect::<Vec<_>>(), [&name]);
+    Ok(())
+}
+
+async fn answers(rig: &Rig, document: &Document, method: &str, path: &str) -> TestResult {
+    if path.ends_with("/events") {
+        return Ok(());
+    }
+    let answer = match method {
+        "POST" => diagnose(&rig.app, path, Some(ACT)).await,
+        _ => rig.get(path).await,
+    };
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    let of = &document.0["paths"][path][method.to_lowercase()];
+    let described = of["responses"]["200"]["content"].as_object();
+    let described = described.ok_or("not described")?;
+    assert!(
+        described.contains_key(answer.header("content-type")),
+        "{path}"
+    );
+    for (header, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(answer.header(header), value, "{path}");
+    }
+    let policy = answer.header("content-security-policy");
+    assert!(policy.contains("frame-ancestors 'none'"), "{path}");
+    if path == "/admin/database/openmetrics" {
+        assert!(answer.text.ends_with("# EOF\n"), "{}", answer.text);
+        return Ok(());
+    }
+    let value = answer.json();
+    let validator = document.answer(method, path, 200, "application/json");
+    fits(&validator, &value, path);
+    snake_case(&value, path);
+    match path {
+        "/admin/database/sessions" => {
+            let open = value["open"].as_array().unwrap();
+            let methods: Vec<_> = open.iter().map(|session| &session["method"]).collect();
+            assert_eq!(methods, ["Teams::meanwhile"], "{value:#}");
+        }
+        "/admin/database/connection-pool" => {
+            assert_eq!(value["pool"]["max_connections"], 4, "{value:#}");
+            assert!(value["pool"]["in_use"].as_u64() >= Some(1), "{value:#}");
+        }
+        "/admin/database/health" => assert_eq!(value["summary"]["database"], rig.db.name()),
+        "/admin/database/diagnostics" => assert_eq!(value["complete"], true, "{value:#}"),
+        "/admin/databases" => assert_eq!(value["databases"][0]["name"], rig.db.name()),
+        "/readyz" => assert_eq!(value["databases"][0]["ready"], true),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Names of members are, where they are not names of methods or databases.
+fn snake_case(value: &Value, path: &str) {
+    match value {
+        Value::Object(members) if path != "/openapi.json" => {
+            for (name, value) in members {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                let ours = name.contains("::") || name.starts_with("bank-");
+                assert!(ours || name.chars().all(plain), "{path}: {name}");
+                snake_case(value, path);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| snake_case(item, path)),
+        _ => {}
+    }
+}
+
+/// The document lists what there is, and who may ask.
+async fn the_document_lists_every_endpoint(engine: Engine) -> TestResult {
+    let rig = Rig::open(engine).await?;
+    let document = get(&rig.app, "/openapi.json", Some(READ)).await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut listed = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let permission = operation["x-permission"].as_str().unwrap();
+            listed.insert((method.to_uppercase(), path.clone(), permission.to_owned()));
+        }
+    }
+    let known = ENDPOINTS.iter();
+    let known = known.map(|(method, path, permission)| {
+        (
+            (*method).to_owned(),
+            (*path).to_owned(),
+            (*permission).to_owned(),
+        )
+    });
+    assert_eq!(listed, known.collect());
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        // Two types of one name would be told apart by a number.
+        assert!(!name.ends_with(|c: char| c.is_ascii_digit()), "{name}");
+        let described = schema["description"].is_string();
+        assert!(described, "{name} has no description");
+    }
+    Ok(())
+}
+
+engine_tests! { every_endpoint_answers_what_is_described }
+engine_tests! { on_sqlite: the_document_lists_every_endpoint }
