@@ -1,13 +1,15 @@
 //! The database, ready for work.
 
-use resilient_sea_orm::{Config, Error, ResilientConnection, Result, health::MonitorOptions};
+use std::time::Duration;
+
+use resilient_sea_orm::{Config, Error, ResilientConnection, Result};
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::MigratorTrait;
 
 use crate::{Settings, migration::Migrator};
 
-/// Connects, brings the schema up to date, compares it with what the entities declare, and keeps
-/// watch from then on.
+/// Connects, brings the schema up to date and compares it with what the entities declare. From
+/// then on the database is watched, unless `DB_ENABLE_BACKGROUND_MONITORING` is off.
 ///
 /// # Errors
 /// When the database does not answer, or a migration fails.
@@ -25,15 +27,17 @@ pub async fn open(settings: &Settings) -> Result<ResilientConnection> {
     }
     Migrator::up(&db, None).await.map_err(Error::from)?;
     db.verify_constraints().await?.log();
-    db.start_monitoring_with(MonitorOptions::new().interval(settings.database.health.interval));
     Ok(db)
 }
 
-/// What the environment is laid over: a file is near, a server is on the network.
+/// What the environment is laid over: a file is near, a server is on the network, and somebody
+/// looks at the dashboard.
 pub fn defaults(database_url: &str) -> Config {
-    if database_url.starts_with("sqlite:") {
+    let config = if database_url.starts_with("sqlite:") {
         Config::local()
     } else {
         Config::remote()
-    }
+    };
+    let health = config.health.clone();
+    config.with_health(health.with_interval(Duration::from_secs(10)))
 }

@@ -105,6 +105,9 @@ impl Problem {
                 let token = error.commit_token();
                 let mut problem = Self::from(error);
                 if problem.0.outcome == Some(Outcome::Unknown) {
+                    problem = problem.suggest(
+                        "ask for it, or send the same request with the same Idempotency-Key again",
+                    );
                     problem.0.ask = Some(match token {
                         Some(token) => format!("{instance}?commit={token}"),
                         None => instance.clone(),
@@ -144,7 +147,7 @@ impl From<Error> for Problem {
                 "the connection to the database was lost while the work was being stored; it may \
                  be stored or not",
             )
-            .suggest("ask for it, or send the same request with the same Idempotency-Key again"),
+            .suggest("send the same request again: what is stored is not stored a second time"),
             _ if error.is_transient() || error.kind() == FaultKind::StatementTimeout => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "try_again",

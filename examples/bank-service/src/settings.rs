@@ -22,8 +22,7 @@ pub const DEFAULT_DATABASE_URL: &str = "sqlite:bank-service.db?mode=rwc";
 pub struct Settings {
     /// `DATABASE_URL`, an SQLite file by default.
     pub database_url: String,
-    /// `DB_…`, as `docs/configuration.md` lists them; `local()` for SQLite and `remote()`
-    /// otherwise by default.
+    /// `DB_…`, as `docs/configuration.md` lists them; [`database::defaults`] otherwise.
     pub database: Config,
     /// `BIND`, `127.0.0.1:8080` by default; port 0 is any that is free.
     pub bind: SocketAddr,

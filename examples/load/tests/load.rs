@@ -58,11 +58,10 @@ async fn the_demo_keeps_every_cent(engine: Engine) -> TestResult {
     );
     let retries = line(&said, "retries by the service");
     assert!(!retries.contains("does not tell"), "{retries}");
-    assert_eq!(
-        retries.contains("none"),
-        engine == Engine::Sqlite,
-        "{retries}"
-    );
+    // SQLite has neither sessions that could be ended nor deadlocks.
+    if engine != Engine::Sqlite {
+        assert!(retries.contains(" × "), "{retries}");
+    }
     assert!(test.rows("bank_transfer").await? > 0);
     Ok(())
 }

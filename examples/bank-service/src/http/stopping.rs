@@ -88,7 +88,7 @@ pub(crate) async fn until_cut(
                 "cut_off",
                 "the service has ended before this was done; it may be stored or not",
             )
-            .suggest("send the same request with the same Idempotency-Key again")
+            .suggest("send the same request again, a transfer with the same Idempotency-Key")
             .into_response()
         }
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     entities::transfer,
     problem::Problem,
-    repositories::{Locks, Made, Order},
+    repositories::{Became, Locks, Made, Order},
 };
 
 /// No transfer is larger, in cents.
@@ -98,15 +98,20 @@ pub(super) async fn show(
     let token: CommitToken = token.parse().map_err(|_| {
         Problem::refused("not_a_commit", "commit", "commit is 32 hexadecimal digits")
     })?;
-    let found = bank.transfers.became(&id, token).await;
-    let found = found.map_err(|error| Problem::from(error).about(format!("/transfers/{id}")))?;
-    found.map(Answer).ok_or_else(|| {
-        Problem::new(
+    let became = bank.transfers.became(&id, token).await;
+    match became.map_err(|error| Problem::from(error).about(format!("/transfers/{id}")))? {
+        Became::Stored(made) => Ok(Answer(made)),
+        Became::NotStored => Err(Problem::new(
             StatusCode::NOT_FOUND,
             "not_stored",
             "that attempt is not stored, and never will be",
-        )
-    })
+        )),
+        Became::OfSomethingElse => Err(Problem::refused(
+            "not_its_commit",
+            "commit",
+            "that commit was of something else than this transfer",
+        )),
+    }
 }
 
 fn locks(bank: &Bank, order: Option<&str>) -> Result<Locks, Problem> {

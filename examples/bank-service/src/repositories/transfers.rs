@@ -38,6 +38,17 @@ pub enum Made {
     Before(transfer::Model),
 }
 
+/// What became of a transfer, for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// The money has moved, by that commit or a later one.
+    Stored(transfer::Model),
+    /// That commit has not happened and never will, nor is the transfer stored by another.
+    NotStored,
+    /// That commit has happened, and was of something else.
+    OfSomethingElse,
+}
+
 /// Why no money has moved, or why nobody knows.
 #[derive(Debug, thiserror::Error, RepositoryError)]
 pub enum TransferError {
@@ -184,19 +195,21 @@ impl Transfers {
 }
 
 impl Transfers {
-    /// What became of a transfer whose outcome was unknown. With the token of the error it is
-    /// certain: what is not stored by then never will be.
+    /// What became of a transfer whose outcome was unknown, by the token of that error. What is
+    /// not stored by then never will be.
     ///
     /// # Errors
     /// The database's, or that nobody could tell in time.
     ///
     /// # Cancel safety
     /// It can be asked again.
-    pub async fn became(&self, id: &str, token: CommitToken) -> Result<Option<transfer::Model>> {
-        match self.db.commit_status(token).await? {
-            CommitStatus::Committed => self.find(id).await,
-            CommitStatus::NotCommitted => Ok(None),
-        }
+    pub async fn became(&self, id: &str, token: CommitToken) -> Result<Became> {
+        let status = self.db.commit_status(token).await?;
+        Ok(match (self.find(id).await?, status) {
+            (Some(made), _) => Became::Stored(made),
+            (None, CommitStatus::NotCommitted) => Became::NotStored,
+            (None, CommitStatus::Committed) => Became::OfSomethingElse,
+        })
     }
 }
 

@@ -2,12 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use reqwest::Client;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde_json::json;
 use support::{Engine, TestDb, TestResult, engine_tests};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::rig::{Bank, VAULT};
+use crate::{
+    process::Program,
+    rig::{Bank, READ, Reply, VAULT, variables},
+};
 
 const CENTS: i64 = 100_000;
 
@@ -31,8 +36,8 @@ async fn a_key_is_applied_once(engine: Engine) -> TestResult {
             "Idempotency-Key",
             format!("\"{key:X}\"").replace("\"0X", "\""),
         )
-        .json(&serde_json::json!({ "from": from, "to": to, "cents": 30 }));
-    assert_eq!(crate::rig::Reply::of(request).await?.status, 200);
+        .json(&json!({ "from": from, "to": to, "cents": 30 }));
+    assert_eq!(Reply::of(request).await?.status, 200);
     for (a, b, cents) in [
         (from, to, 31),
         (to, from, 30),
@@ -112,6 +117,42 @@ async fn client(
     Ok(moved)
 }
 
+/// What the bank refuses is no fault of the database: each refusal ran once.
+async fn refusals_are_not_retried(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    // A process of its own, so that nobody else's calls are counted.
+    let mut program = Program::start(&variables(test.url()))?;
+    let (client, url) = (Client::new(), program.url.clone());
+    let body = json!({ "handle": "ada", "email": "ada@example.com", "age": 30 });
+    let users = format!("{url}/users");
+    let new = Reply::of(client.post(&users).json(&body)).await?;
+    let account = &new.body["account"]["id"];
+    for n in 1..=3 {
+        let order = json!({ "from": account, "to": VAULT, "cents": n });
+        let request = client.post(format!("{url}/transfers")).json(&order);
+        let key = Uuid::new_v4().to_string();
+        let refused = Reply::of(request.header("Idempotency-Key", key)).await?;
+        assert_eq!(refused.problem(), "insufficient_funds");
+        assert_eq!(
+            Reply::of(client.post(&users).json(&body)).await?.status,
+            409
+        );
+    }
+    let metrics = client.get(format!("{url}/ops/admin/database/metrics"));
+    let methods = Reply::of(metrics.bearer_auth(READ)).await?.body["methods"].clone();
+    for (method, calls) in [("Transfers::transfer", 3), ("Users::sign_up", 4)] {
+        let of = &methods[method];
+        assert_eq!(
+            (&of["calls"], &of["attempts"]),
+            (&json!(calls), &json!(calls)),
+            "{of}"
+        );
+    }
+    program.terminate()?;
+    assert_eq!(program.ended().await?.code(), Some(0));
+    Ok(())
+}
+
 /// Ends the service's sessions, as many as there are now. New ones come meanwhile.
 async fn kill(test: &TestDb) -> TestResult<usize> {
     let admin = test.admin();
@@ -189,5 +230,5 @@ async fn nothing_is_lost_while_sessions_are_killed(engine: Engine) -> TestResult
 
 engine_tests! {
     a_key_is_applied_once, one_key_for_two_transfers_moves_one,
-    nothing_is_lost_while_sessions_are_killed
+    nothing_is_lost_while_sessions_are_killed, refusals_are_not_retried
 }

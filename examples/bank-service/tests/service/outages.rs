@@ -56,10 +56,20 @@ async fn an_unknown_outcome_can_be_asked_for(engine: Engine) -> TestResult {
                 assert_eq!((found.status, found.problem()), (404, "not_stored"));
             }
         }
+        // A commit of something else says nothing about this transfer.
+        let other = ask.replace(&key.to_string(), &Uuid::new_v4().to_string());
+        let other = bank.get(&other).await?;
+        let code = if stored {
+            "not_its_commit"
+        } else {
+            "not_stored"
+        };
+        assert_eq!(other.problem(), code, "{other:?}");
         // Sent again, it is there once in either case.
         let again = bank.transfer(key, VAULT, account, 5, "").await?;
         assert_eq!(again.status, if stored { 200 } else { 201 }, "{again:?}");
         assert_eq!(bank.cents(account).await?, 5);
+        assert_eq!(bank.get(&ask).await?.status, 200);
         bank.close().await?;
     }
     Ok(())
