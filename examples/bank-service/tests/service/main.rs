@@ -1,6 +1,7 @@
 //! The bank over HTTP, on real engines.
 
 mod admin;
+mod crashes;
 mod money;
 mod outages;
 mod process;

@@ -54,11 +54,10 @@ impl Program {
         Ok(program)
     }
 
-    /// Sends SIGTERM.
-    pub(crate) fn terminate(&self) -> TestResult {
+    pub(crate) fn send(&self, signal: Signal) -> TestResult {
         let pid = i32::try_from(self.child.id())?;
         let pid = Pid::from_raw(pid).ok_or("no process")?;
-        Ok(kill_process(pid, Signal::TERM)?)
+        Ok(kill_process(pid, signal)?)
     }
 
     /// How it ended.

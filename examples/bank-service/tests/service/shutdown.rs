@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method};
+use rustix::process::Signal;
 use support::{Engine, TestDb, TestResult, engine_tests, wait_until};
 use tokio::task::JoinHandle;
 
@@ -34,6 +35,14 @@ async fn under_way(client: &Client, url: &str, ms: u64) -> TestResult<Requests> 
 }
 
 async fn every_accepted_request_is_answered(engine: Engine) -> TestResult {
+    // What an orchestrator sends, and ctrl-c.
+    for signal in [Signal::TERM, Signal::INT] {
+        is_answered(engine, signal).await?;
+    }
+    Ok(())
+}
+
+async fn is_answered(engine: Engine, signal: Signal) -> TestResult {
     let test = TestDb::new(engine).await?;
     let mut variables = variables(test.url());
     variables.push(("DRAIN_SECONDS".to_owned(), "60".to_owned()));
@@ -49,7 +58,7 @@ async fn every_accepted_request_is_answered(engine: Engine) -> TestResult {
     assert_eq!(events.status().as_u16(), 200);
     assert!(events.chunk().await?.is_some());
     let requests = under_way(&client, &url, 1_500).await?;
-    program.terminate()?;
+    program.send(signal)?;
     for request in requests {
         let reply = request.await??;
         assert_eq!(reply.status, 204, "{reply:?}");
@@ -76,7 +85,7 @@ async fn what_takes_too_long_is_cut_off(engine: Engine) -> TestResult {
     let mut program = Program::start(&variables)?;
     let client = Client::new();
     let requests = under_way(&client, &program.url, 60_000).await?;
-    program.terminate()?;
+    program.send(Signal::TERM)?;
     for request in requests {
         let reply = request.await??;
         assert_eq!(
