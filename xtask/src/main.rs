@@ -126,6 +126,7 @@ fn test(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {
         engines.extend(Engine::ALL);
     }
     install::missing(steps, &engines)?;
+    install::parser(steps)?;
 
     let [workspace, features] = EVERYTHING;
     steps.cargo("build", &["test", workspace, features, "--no-run"], &[])?;
