@@ -1,6 +1,6 @@
 // The panels that are sentences, lists and tables; each takes a report and shows it.
 
-import { byId, el, empty, mark, setText, show, table } from "./dom.js";
+import { byId, el, empty, mark, method, setText, show, table } from "./dom.js";
 import { count, milliseconds, moment, percent, plural, rate, seconds, words } from "./format.js";
 
 const STATUS = {
@@ -67,7 +67,7 @@ export function showPool(pool) {
 }
 
 const SESSIONS = [
-  { title: "Method", cell: (one) => one.method ?? "begin()" },
+  { title: "Method", cell: (one) => method(one.method ?? "begin()") },
   { title: "Open for", cell: (one) => seconds(one.age_seconds), number: true },
   { title: "Idle for", cell: (one) => seconds(one.idle_seconds), number: true },
   { title: "Statements", cell: (one) => count(one.statements), number: true },
