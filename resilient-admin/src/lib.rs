@@ -61,3 +61,8 @@ pub use live::snapshot::{ConnectionDelta, Delta, LiveSnapshot, MethodDelta, Miss
 pub use probes::{Liveness, Readiness, ReadinessStatus};
 pub use problem::Problem;
 pub use reports::{ConnectionPool, DatabaseEntry, DatabaseList};
+
+/// Compiles the example of the endpoints.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/admin.md")]
+struct Endpoints;

@@ -137,6 +137,7 @@ pub(crate) async fn metrics(named: Named) -> Response {
     if let Named(Some((_, source))) = named {
         let here = |name: &String| name == source.name();
         snapshot.connections.retain(|name, _| here(name));
+        snapshot.databases.retain(|name, _| here(name));
         snapshot.violations.retain(|one| here(&one.connection));
     }
     ok(&snapshot)
@@ -145,11 +146,7 @@ pub(crate) async fn metrics(named: Named) -> Response {
 /// The process's numbers for a scraper. They are of all databases, told apart by labels.
 pub(crate) async fn openmetrics() -> Response {
     let headers = [(header::CONTENT_TYPE, OPENMETRICS)];
-    (headers, text()).into_response()
-}
-
-fn text() -> String {
-    "# EOF\n".to_owned()
+    (headers, metrics::global().openmetrics()).into_response()
 }
 
 pub(crate) async fn description() -> Response {

@@ -8,13 +8,18 @@ use resilient_core::{
     health::PoolGauge,
     scope::{held_by_task, write_lock_held_by_task},
 };
-use sea_orm::{DatabaseConnectionType, DbBackend};
+use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbBackend};
 
 use crate::pool::Pool;
 
 /// How full the pool is, where there is one.
 pub(crate) fn gauge(pool: &Pool) -> Option<PoolGauge> {
-    let hooks = pool.health.hooks;
+    gauge_of(&pool.connection, pool.health.hooks)
+}
+
+/// The same of a connection alone. `hooks` says whether its pool asks us before it hands a
+/// connection out.
+pub(crate) fn gauge_of(connection: &DatabaseConnection, hooks: bool) -> Option<PoolGauge> {
     #[allow(unused_macros)]
     macro_rules! state {
         ($pool:expr) => {{
@@ -28,18 +33,18 @@ pub(crate) fn gauge(pool: &Pool) -> Option<PoolGauge> {
             })
         }};
     }
-    match &pool.connection.inner {
+    match &connection.inner {
         #[cfg(feature = "sqlx-postgres")]
         DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
-            state!(pool.connection.get_postgres_connection_pool())
+            state!(connection.get_postgres_connection_pool())
         }
         #[cfg(feature = "sqlx-mysql")]
         DatabaseConnectionType::SqlxMySqlPoolConnection(_) => {
-            state!(pool.connection.get_mysql_connection_pool())
+            state!(connection.get_mysql_connection_pool())
         }
         #[cfg(feature = "sqlx-sqlite")]
         DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
-            state!(pool.connection.get_sqlite_connection_pool())
+            state!(connection.get_sqlite_connection_pool())
         }
         _ => None,
     }

@@ -12,6 +12,7 @@ use crate::{
     commit::MarkerTable,
     constraints::Schema,
     health::{PoolHealth, WatchSlot},
+    observed::observe,
     pool::Pool,
 };
 
@@ -69,11 +70,13 @@ impl ResilientConnection {
         health
             .connections
             .tell(context.name(), context.vitals().events().clone());
+        let context = Arc::new(context);
         Self {
             pool: Arc::new(Pool {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
+                _observed: observe(&connection, &context, &health),
                 connection,
-                context: Arc::new(context),
+                context,
                 health,
                 markers: Arc::new(markers),
                 handover: Arc::default(),

@@ -15,6 +15,7 @@
 //! | `schema-sync`, `entity-registry` | SeaORM's features of that name, through our connection |
 //! | `migration` | the table of verified commits as a migration of `sea-orm-migration` |
 //! | `testing` | faults on purpose, and the sweep over a method, in `testing`; for tests: without it nothing of it is compiled |
+//! | `openmetrics` | `metrics::global().openmetrics()`: what was counted as text for Prometheus |
 //! | `backoff` | policies of the `backoff` crate as delays; unmaintained, so off by default |
 
 // Without an engine there are mocks alone, and what serves engines is not used.
@@ -55,6 +56,7 @@ mod keywords;
 pub mod manager;
 #[cfg(feature = "sqlx-dep")]
 mod named;
+mod observed;
 mod pool;
 pub mod prelude;
 #[cfg(all(feature = "schema-sync", feature = "sqlx-dep"))]

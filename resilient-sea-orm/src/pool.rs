@@ -7,6 +7,7 @@ use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
     driver::{BeginOptions, Context, Database},
     health::{Lease, performance::Dialect},
+    metrics::Observation,
     scope::holder,
 };
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbErr};
@@ -32,6 +33,8 @@ pub struct Pool {
     pub(crate) handover: Arc<Handover>,
     /// The monitor, which ends with this.
     pub(crate) watch: WatchSlot,
+    /// What shows it to the metrics registry.
+    pub(crate) _observed: Observation,
     #[cfg(feature = "testing")]
     pub(crate) faults: Arc<crate::testing::Slot>,
     /// The plan that lasts as long as this.

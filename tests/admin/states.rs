@@ -222,7 +222,7 @@ async fn a_closed_pool_is_not_ready(engine: Engine) -> TestResult {
     let admin = admin.readiness_limit(PATIENCE).max_age(Duration::ZERO);
     let app = admin.diagnostics(PATIENCE, Duration::ZERO).build()?;
     all_answer(&app, "healthy").await?;
-    db.close().await?;
+    db.clone().close().await?;
     not_ready(&app).await;
     all_answer(&app, "unhealthy").await
 }

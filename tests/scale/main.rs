@@ -1,5 +1,5 @@
-//! Many of everything: calls at once, methods within each other, rows in one scope. One test at a
-//! time, as memory is the process's.
+//! Many of everything: calls at once, methods within each other, rows in one scope, listeners to
+//! event streams. One test at a time, as memory is the process's.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -12,6 +12,7 @@
 mod calls;
 mod deep;
 mod large;
+mod streams;
 
 use std::alloc::System;
 

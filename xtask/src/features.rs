@@ -5,7 +5,7 @@ use crate::step::{self, Failure, Steps};
 const PACKAGE: [&str; 3] = ["--package", "resilient-sea-orm", "--no-default-features"];
 
 /// Each engine alone, none at all, and what depends on engines by way of a feature.
-const SETS: [&str; 8] = [
+const SETS: [&str; 9] = [
     "",
     "mock",
     "runtime-tokio,sqlx-sqlite",
@@ -14,6 +14,7 @@ const SETS: [&str; 8] = [
     "macros,runtime-tokio,schema-sync",
     "macros,runtime-tokio,schema-sync,entity-registry,sqlx-sqlite",
     "runtime-tokio,sqlx-postgres,testing,migration",
+    "runtime-tokio,sqlx-sqlite,openmetrics",
 ];
 
 const DRIVERS: [&str; 3] = ["sqlx-sqlite", "sqlx-postgres", "sqlx-mysql"];

@@ -75,6 +75,18 @@ pub(crate) fn browser(steps: &mut Steps) -> Result<(), Failure> {
     steps.run("packages of the dashboard", command)
 }
 
+/// Makes sure that the parser of Prometheus' Python client is there, by which exported text is
+/// read; Debian's own Python has Debian's packages.
+pub(crate) fn parser(steps: &mut Steps) -> Result<(), Failure> {
+    let check = ["-c", "import prometheus_client.openmetrics.parser"];
+    let pythons = ["/usr/bin/python3", "python3"];
+    if pythons.iter().any(|python| succeeds(python, &check)) {
+        return Ok(());
+    }
+    let packages = ["python3", "python3-prometheus-client"];
+    install(steps, &packages, "Install them by hand.")
+}
+
 fn install(steps: &mut Steps, packages: &[&str], advice: &str) -> Result<(), Failure> {
     let mut command = as_root().ok_or_else(|| {
         Failure::new(format!(

@@ -127,6 +127,7 @@ fn test(steps: &mut Steps, arguments: &TestArguments) -> Result<(), Failure> {
     }
     install::missing(steps, &engines)?;
     install::browser(steps)?;
+    install::parser(steps)?;
 
     let [workspace, features] = EVERYTHING;
     steps.cargo("build", &["test", workspace, features, "--no-run"], &[])?;

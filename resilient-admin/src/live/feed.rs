@@ -108,10 +108,12 @@ impl Feed {
         Self { wire, task }
     }
 
-    /// Everything from now on, and the last snapshot.
-    pub(super) fn listen(&self) -> (broadcast::Receiver<Frame>, Option<Bytes>) {
+    /// Everything from now on, and the last snapshot; `None` if nothing will come any more.
+    pub(super) fn listen(&self) -> Option<(broadcast::Receiver<Frame>, Option<Bytes>)> {
         let latest = self.wire.latest();
-        (self.wire.frames.subscribe(), latest.clone())
+        let frames = self.wire.frames.subscribe();
+        // It says so before it sends the end, which takes the lock: one of the two is seen.
+        (!self.has_ended()).then(|| (frames, latest.clone()))
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -128,16 +128,17 @@ pub(crate) async fn events(
         Problem::later(status, detail, Duration::from_secs(30))
     })?;
     let feed = hub.feed(&chosen.name);
-    let (frames, first) = feed.listen();
-    let listener = Listener {
+    let listener = feed.listen().map(|(frames, first)| Listener {
         frames,
         first,
         keep_alive: state.settings.keep_alive,
-        _feed: feed,
+        _feed: Arc::clone(&feed),
         _place: place,
-    };
-    let rest = stream::unfold(listener, async |mut listener| {
-        Some((listener.next().await?, listener))
+    });
+    // Without a listener the service is about to end, and so is the stream.
+    let rest = stream::unfold(listener, async |listener| {
+        let mut listener = listener?;
+        Some((listener.next().await?, Some(listener)))
     });
     let all = stream::once(async { Bytes::from_static(RETRY) }).chain(rest);
     let headers = [

@@ -139,7 +139,7 @@ impl Before {
             admission: source.admission(),
             statements_last_minute: source.recent(1),
             deadlocks: source.deadlocks().total,
-            violations: violations(of),
+            violations: violations(of, &all),
             connection: all.connection(of),
             methods: all.methods.clone(),
             delta,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     Effect, Fault, FaultKind,
     constraint::{ConstraintReport, Declaration, Violation, declarations},
-    metrics::{self, ViolationSnapshot},
+    metrics::{self, Snapshot, ViolationSnapshot},
 };
 
 /// The constraints of one database.
@@ -54,24 +54,25 @@ impl ConstraintsHealth {
             declared: declarations().iter().filter(here).cloned().collect(),
             compared,
             not_read,
-            violations: violations(database),
+            violations: violations(database, &metrics::global().snapshot()),
         }
     }
 
     /// The same with the counts as they are now.
     #[must_use]
     pub fn counted(mut self) -> Self {
-        self.violations = violations(&self.database);
+        self.violations = violations(&self.database, &metrics::global().snapshot());
         self
     }
 }
 
 /// How often constraints of the database of this name were violated since the start, the most
 /// frequent first.
-pub fn violations(database: &str) -> Vec<ViolationCount> {
-    let all = metrics::global().snapshot().violations.into_iter();
+pub fn violations(database: &str, counted: &Snapshot) -> Vec<ViolationCount> {
+    let all = counted.violations.iter();
     let mut here: Vec<_> = all
         .filter(|violation| violation.connection == database)
+        .cloned()
         .filter_map(ViolationCount::of)
         .collect();
     here.sort_by_key(|count| std::cmp::Reverse(count.violation.count));

@@ -19,8 +19,8 @@ use crate::metrics::{Counter, Histogram};
 pub struct PoolMeter {
     pub(super) waiting: AtomicU32,
     pub(super) most_waiting: AtomicU32,
-    pub(super) acquired: Histogram,
-    pub(super) failed: Counter,
+    pub(crate) acquired: Histogram,
+    pub(crate) failed: Counter,
     pub(super) events: Mutex<Events>,
 }
 

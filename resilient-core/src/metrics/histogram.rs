@@ -12,7 +12,18 @@ const SUB_BITS: u32 = 3;
 const SUB: u64 = 1 << SUB_BITS;
 /// 2^42 ns are 73 minutes; longer calls count in the last bucket.
 const OCTAVES: usize = 42;
-const BUCKETS: usize = (OCTAVES - SUB_BITS as usize + 1) << SUB_BITS;
+pub(crate) const BUCKETS: usize = (OCTAVES - SUB_BITS as usize + 1) << SUB_BITS;
+
+/// Snapshots have a bucket for each power of two between these: 66 µs and 69 s.
+const LOWEST: u32 = 16;
+const HIGHEST: u32 = 36;
+const COARSE: usize = (HIGHEST - LOWEST + 2) as usize;
+
+/// Which bucket of a snapshot one of these belongs to; the last has no bound.
+fn coarse(index: usize) -> usize {
+    let above = upper(index).max(1).ilog2() + 1;
+    (above.clamp(LOWEST, HIGHEST + 1) - LOWEST) as usize
+}
 
 /// Counts durations. Recording is lock-free.
 #[derive(Debug)]
@@ -67,6 +78,17 @@ impl Histogram {
         }
     }
 
+    /// Counts what another one has counted.
+    pub(crate) fn absorb(&self, other: &Self) {
+        for (bucket, n) in self.buckets.iter().zip(&other.buckets) {
+            bucket.fetch_add(n.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let sum = other.sum_nanos.load(Ordering::Relaxed);
+        self.sum_nanos.fetch_add(sum, Ordering::Relaxed);
+        let max = other.max_nanos.load(Ordering::Relaxed);
+        self.max_nanos.fetch_max(max, Ordering::Relaxed);
+    }
+
     /// The distribution as it is now.
     pub fn snapshot(&self) -> LatencySnapshot {
         LatencySnapshot::of(std::iter::once(self))
@@ -90,9 +112,21 @@ pub struct LatencySnapshot {
     pub p99_seconds: f64,
     /// The longest.
     pub max_seconds: f64,
+    /// How many there are in each bucket of [`LatencySnapshot::buckets`].
+    #[serde(skip)]
+    buckets: [u64; COARSE],
 }
 
 impl LatencySnapshot {
+    /// How many took less than so many seconds, and no less than those before: a bucket for each
+    /// power of two from 2^16 ns (66 µs) to 2^36 ns (69 s), and one for all that took longer, whose
+    /// bound is infinite. The bounds are those of the recorded buckets, so the counts are exact.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        let bounds = (LOWEST..=HIGHEST).map(|power| (1_u64 << power) as f64 / 1e9);
+        bounds.chain([f64::INFINITY]).zip(self.buckets)
+    }
+
     /// All of them together.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn of<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Self {
@@ -106,6 +140,10 @@ impl LatencySnapshot {
             max = max.max(histogram.max_nanos.load(Ordering::Relaxed));
         }
         let count: u64 = counts.iter().sum();
+        let mut buckets = [0; COARSE];
+        for (i, n) in counts.iter().enumerate() {
+            buckets[coarse(i)] += n;
+        }
         let quantile = |per_mille: u64| {
             let rank = (count * per_mille).div_ceil(1000);
             let mut seen = 0;
@@ -124,6 +162,7 @@ impl LatencySnapshot {
             p90_seconds: quantile(900),
             p99_seconds: quantile(990),
             max_seconds: max as f64 / 1e9,
+            buckets,
         }
     }
 }
@@ -140,6 +179,24 @@ mod tests {
             prop_assert!(upper(i) >= nanos);
             prop_assert!(i == 0 || upper(i - 1) < nanos);
             prop_assert!(upper(i) - nanos <= nanos / 8);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counts_of_buckets_are_exact(nanos in proptest::collection::vec(0u64..1 << 40, 0..40)) {
+            let histogram = Histogram::default();
+            for n in &nanos {
+                histogram.record(Duration::from_nanos(*n));
+            }
+            let snapshot = histogram.snapshot();
+            let mut seen = 0;
+            for (bound, n) in snapshot.buckets() {
+                seen += n;
+                let below = nanos.iter().filter(|n| Duration::from_nanos(**n).as_secs_f64() < bound).count();
+                prop_assert_eq!(seen, below as u64);
+            }
+            prop_assert_eq!(seen, snapshot.count);
         }
     }
 

@@ -1,22 +1,31 @@
-//! The process-wide registry of what calls and connections did.
+//! The process-wide registry of what calls and connections did, and its export.
 //!
 //! Recording is a few relaxed atomic additions: no lock, no allocation, and for a method's
 //! successes nothing that another thread writes. A method's or connection's entry is made once,
 //! when it is first used.
 
+mod families;
 pub(crate) mod histogram;
+pub mod instrument;
+mod live;
 mod method;
+#[cfg(feature = "openmetrics")]
+mod openmetrics;
 mod snapshot;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, LazyLock, PoisonError, RwLock,
+        Arc, LazyLock, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
+pub use families::{Family, Point, Value};
 pub use histogram::{Histogram, LatencySnapshot};
+pub use instrument::Instrument;
+use live::Live;
+pub use live::{AlertCount, DatabaseSnapshot, Observation, Observed, PoolSnapshot};
 pub use method::MethodMetrics;
 pub use snapshot::{ConnectionSnapshot, MethodSnapshot, Snapshot, ViolationSnapshot};
 
@@ -160,6 +169,7 @@ pub struct Registry {
     violations: RwLock<BTreeMap<ViolationKey, u64>>,
     methods: RwLock<BTreeMap<&'static str, &'static MethodMetrics>>,
     connections: RwLock<BTreeMap<String, Arc<ConnectionMetrics>>>,
+    live: Mutex<Live>,
 }
 
 /// The process-wide registry.
@@ -235,6 +245,7 @@ impl Registry {
     /// Counters are read one after another, so numbers that belong together can be apart by
     /// the calls that ended in between.
     pub fn snapshot(&self) -> Snapshot {
+        let databases = self.live().snapshot();
         let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
         let connections = self
             .connections
@@ -257,6 +268,7 @@ impl Registry {
                 .iter()
                 .map(|(name, c)| (name.clone(), ConnectionSnapshot::of(c)))
                 .collect(),
+            databases,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ConnectionMetrics, LatencySnapshot, MethodMetrics, ViolationKey};
+use super::{ConnectionMetrics, DatabaseSnapshot, LatencySnapshot, MethodMetrics, ViolationKey};
 use crate::{
     ConstraintKind, FaultKind, Outcome, health::breaker::BreakerState, policy::StopReason,
 };
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub connections: BTreeMap<String, ConnectionSnapshot>,
     /// Violated constraints.
     pub violations: Vec<ViolationSnapshot>,
+    /// What is open and waits now, by connection name, and what pools and servers did.
+    pub databases: BTreeMap<String, DatabaseSnapshot>,
 }
 
 impl Snapshot {
@@ -31,6 +33,11 @@ impl Snapshot {
     /// The numbers of one connection; zeros if there is none of that name.
     pub fn connection(&self, name: &str) -> ConnectionSnapshot {
         self.connections.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What one connection is doing; nothing if there is none of that name.
+    pub fn database(&self, name: &str) -> DatabaseSnapshot {
+        self.databases.get(name).cloned().unwrap_or_default()
     }
 }
 

@@ -212,6 +212,16 @@ impl AlertBoard {
         state.active.contains_key(&(kind, subject.to_owned()))
     }
 
+    /// How many stand, without clearing any.
+    pub(crate) fn counts(&self) -> BTreeMap<(AlertKind, Severity), u64> {
+        let mut counts = BTreeMap::new();
+        for standing in self.state().active.values() {
+            let alert = &standing.alert;
+            *counts.entry((alert.kind, alert.severity)).or_default() += 1;
+        }
+        counts
+    }
+
     /// Those that stand and those that are over.
     pub fn report(&self) -> AlertReport {
         self.sweep();

@@ -173,6 +173,11 @@ impl DeadlockBook {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many there were.
+    pub(crate) fn total(&self) -> u64 {
+        self.pages().total
+    }
+
     /// Enters a deadlock. One that is in the book already, as several sessions of this process
     /// can have been told of it, is not entered twice.
     pub fn enter(&self, deadlock: Deadlock) {
