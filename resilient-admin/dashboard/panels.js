@@ -210,9 +210,13 @@ function told(event) {
   }
 }
 
+/** What is said to those who do not see the page; the rest would be too much to listen to. */
+const ANNOUNCED = new Set(["alert_raised", "alert_escalated", "check_failed", "check_recovered"]);
+
 /** Adds something that happened to the log, the newest first. */
 export function log(event, now = Date.now()) {
   const [severity, text] = told(event);
+  if (ANNOUNCED.has(event.event)) setText(byId("announced"), `${severity}: ${text}`);
   note(severity, text, now);
 }
 
