@@ -55,6 +55,7 @@ class Page {
   #underWay = new Set();
   #heard = 0;
   #state = "connecting";
+  #why = "";
   #stopped = false;
 
   constructor(database) {
@@ -172,9 +173,10 @@ class Page {
     }
     if (state === "reconnecting" && this.#state === "live") panels.note("warning", "the connection to the server ended");
     this.#state = state;
+    this.#why = refused ? `; ${refused.message}` : "";
     this.#freshness();
     if (state === "live" || refused?.status === 404) listDatabases(this.#database);
-    if (refused) panels.showNoVerdict(refused.message);
+    if (state === "reconnecting") this.#ask("health");
   }
 
   #freshness() {
@@ -187,7 +189,7 @@ class Page {
     const text = {
       connecting: "Connecting",
       live: stale ? `No news${since}` : "Live",
-      reconnecting: `Reconnecting${since}`,
+      reconnecting: `Reconnecting${since}${this.#why}`,
     };
     setText(link, text[this.#state] ?? "");
   }

@@ -1,7 +1,7 @@
 // Who fights whom over which table: methods on the left, fights on the right, a line from each
 // method to its fights. All of it is said in words below the picture too.
 
-import { byId, el, empty, mark, show, svg, table } from "./dom.js";
+import { byId, el, empty, mark, method, show, svg, table } from "./dom.js";
 import { count, moment, plural } from "./format.js";
 
 /** The most fights that are drawn, and that are listed. */
@@ -95,7 +95,7 @@ export function showDeadlocks(report = last) {
 }
 
 const COLUMNS = [
-  { title: "Method", cell: (one) => one.method ?? "another program" },
+  { title: "Method", cell: (one) => method(one.method ?? "another program") },
   { title: "Waited for", cell: (one) => waitedFor(one.waits_for) },
   { title: "Statement", cell: (one) => el("code", {}, one.statement ?? "not told by the server") },
   { title: "Ended", cell: (one) => (one.victim ? mark("warning", "rolled back") : "went on") },

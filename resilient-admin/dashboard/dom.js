@@ -74,6 +74,11 @@ export function cell(column, row) {
   }, el("span", {}, content));
 }
 
+/** A method's name, which is broken between its parts if it has to be. */
+export function method(name) {
+  return String(name).split(/(?<=::)/).flatMap((part, n) => (n === 0 ? [part] : [el("wbr"), part]));
+}
+
 /** A word that says how bad something is, in its colour. */
 export function mark(level, text = level) {
   return el("span", { class: "mark", "data-level": level }, text);

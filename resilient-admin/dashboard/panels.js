@@ -1,6 +1,6 @@
 // The panels that are sentences, lists and tables; each takes a report and shows it.
 
-import { byId, el, empty, mark, setText, show, table } from "./dom.js";
+import { byId, el, empty, mark, method, setText, show, table } from "./dom.js";
 import { count, milliseconds, moment, percent, plural, rate, seconds, words } from "./format.js";
 
 const STATUS = {
@@ -67,7 +67,7 @@ export function showPool(pool) {
 }
 
 const SESSIONS = [
-  { title: "Method", cell: (one) => one.method ?? "begin()" },
+  { title: "Method", cell: (one) => method(one.method ?? "begin()") },
   { title: "Open for", cell: (one) => seconds(one.age_seconds), number: true },
   { title: "Idle for", cell: (one) => seconds(one.idle_seconds), number: true },
   { title: "Statements", cell: (one) => count(one.statements), number: true },
@@ -210,9 +210,13 @@ function told(event) {
   }
 }
 
+/** What is said to those who do not see the page; the rest would be too much to listen to. */
+const ANNOUNCED = new Set(["alert_raised", "alert_escalated", "check_failed", "check_recovered"]);
+
 /** Adds something that happened to the log, the newest first. */
 export function log(event, now = Date.now()) {
   const [severity, text] = told(event);
+  if (ANNOUNCED.has(event.event)) setText(byId("announced"), `${severity}: ${text}`);
   note(severity, text, now);
 }
 

@@ -128,6 +128,8 @@ async fn an_alert_stands_and_is_over(engine: Engine) -> TestResult {
     browser
         .until_text("#log-list", "a transaction has been open for")
         .await?;
+    let said = "document.querySelector('#announced').textContent.includes('has been open for')";
+    browser.until("that it is said aloud", said).await?;
     leak.end().await?;
     browser
         .until_text("#alerts-active", "No alert stands")

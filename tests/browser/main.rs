@@ -14,4 +14,4 @@ mod vendored;
 use std::time::Duration;
 
 /// How long a condition may take to become true; generous, for machines under load.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);

@@ -14,7 +14,7 @@ use crate::process::{confined, spawn};
 use crate::run_dir::server_dir;
 
 /// How long it may take to start; generous, for machines under load.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Driver {
     port: u16,
