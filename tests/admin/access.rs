@@ -36,6 +36,11 @@ async fn each_endpoint_asks_for_its_permission(engine: Engine) -> TestResult {
     // A name that is not known is only told to those who may know the others.
     let unknown = "/admin/database/health?database=nobody";
     get(&rig.app, unknown, None).await.problem(401);
+    let probe = "/readyz?database=nobody";
+    let told = get(&rig.app, probe, None).await.problem(404);
+    assert!(told.get("databases").is_none(), "{told}");
+    let told = get(&rig.app, probe, Some(READ)).await.problem(404);
+    assert!(told["databases"].is_array(), "{told}");
     Ok(())
 }
 

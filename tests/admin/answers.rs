@@ -87,7 +87,8 @@ async fn eventful(test: &TestDb) -> TestResult<ResilientConnection> {
     }
     if test.engine() != Engine::Sqlite {
         deadlock(&db).await?;
-        assert_eq!(db.deadlocks().total, 1);
+        // The second attempt may meet the other's first.
+        assert!(db.deadlocks().total >= 1);
     }
     let board = db.alert_board();
     board.observe(AlertKind::RecoveryFailure, "over", 1.0);
@@ -205,7 +206,7 @@ async fn answers(rig: &Rig, document: &Document, method: &str, path: &str) -> Te
             assert_eq!(value["active"][0]["subject"], "standing", "{value:#}");
             assert_eq!(value["history"][0]["subject"], "over", "{value:#}");
         }
-        "/admin/database/deadlocks" if value["total"] == 1 => {
+        "/admin/database/deadlocks" if value["total"] != 0 => {
             let pair = &value["pairs"][0]["methods"];
             assert_eq!(
                 pair,
