@@ -7,7 +7,7 @@ use http::{StatusCode, request::Parts};
 use resilient_core::health::Source;
 use serde::Deserialize;
 
-use crate::{Problem, admin::State};
+use crate::{Access, Problem, admin::State};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +36,12 @@ impl FromRequestParts<Arc<State>> for Named {
         };
         match state.databases.source(&name) {
             Some(source) => Ok(Self(Some((name, source)))),
-            None => Err(Problem::unknown_database(state.databases.names())),
+            None => {
+                let access = parts.extensions.get::<Access>();
+                let may_read = access.is_some_and(|access| *access >= Access::Read);
+                let known = may_read.then(|| state.databases.names());
+                Err(Problem::unknown_database(known))
+            }
         }
     }
 }
@@ -66,6 +71,6 @@ impl FromRequestParts<Arc<State>> for Chosen {
             let name = name.clone();
             Some(Self { name, source })
         });
-        found.ok_or_else(|| Problem::unknown_database(all))
+        found.ok_or_else(|| Problem::unknown_database(Some(all)))
     }
 }

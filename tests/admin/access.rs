@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Router, body::Body};
-use http::request::Parts;
+use http::{HeaderValue, request::Parts};
 use resilient_admin::{Access, BuildError};
 use support::{Engine, TestResult, engine_tests};
 
@@ -36,6 +36,11 @@ async fn each_endpoint_asks_for_its_permission(engine: Engine) -> TestResult {
     // A name that is not known is only told to those who may know the others.
     let unknown = "/admin/database/health?database=nobody";
     get(&rig.app, unknown, None).await.problem(401);
+    let probe = "/readyz?database=nobody";
+    let told = get(&rig.app, probe, None).await.problem(404);
+    assert!(told.get("databases").is_none(), "{told}");
+    let told = get(&rig.app, probe, Some(READ)).await.problem(404);
+    assert!(told["databases"].is_array(), "{told}");
     Ok(())
 }
 
@@ -74,7 +79,7 @@ async fn other_origins_start_nothing(engine: Engine) -> TestResult {
     let path = "/admin/database/diagnostics";
     let every = Duration::ZERO;
     let admin = resilient_admin::router(rig.db.clone()).insecure();
-    let app = admin.diagnostics(Duration::from_secs(60), every).build()?;
+    let app = admin.diagnostics(Duration::from_mins(1), every).build()?;
     let ask = async |headers: &[(&str, &str)]| {
         let mut request = request("POST", path, None);
         for (name, value) in headers {
@@ -110,7 +115,7 @@ async fn other_origins_start_nothing(engine: Engine) -> TestResult {
 
 async fn closures_and_futures_authorise(engine: Engine) -> TestResult {
     let rig = Rig::open(engine).await?;
-    let role = |request: &Parts| match request.headers.get("x-role").map(|r| r.as_bytes()) {
+    let role = |request: &Parts| match request.headers.get("x-role").map(HeaderValue::as_bytes) {
         Some(b"operator") => Access::Act,
         Some(b"viewer") => Access::Read,
         _ => Access::None,

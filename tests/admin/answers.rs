@@ -1,18 +1,27 @@
 //! Every endpoint answers, and as the document says.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use resilient_sea_orm::{
-    FaultKind,
+    Builder, FaultKind, ResilientConnection,
     constraint::{Declaration, Rule, register},
+    health::{alerts::AlertKind, breaker::BreakerConfig, performance::PerformanceConfig},
     prelude::*,
 };
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
-use support::{Engine, TestResult, engine_tests};
+use support::{Engine, TestDb, TestResult, engine_tests};
+use tokio::sync::Barrier;
 
 use crate::{
-    rig::{ACT, ENDPOINTS, READ, Rig, diagnose, get},
+    rig::{ACT, ENDPOINTS, READ, Rig, connect, diagnose, get, patient, settings, tokens},
     schema::{Document, fits},
 };
 
@@ -37,8 +46,62 @@ impl Teams {
     }
 }
 
+/// Two calls that wait for each other, once.
+async fn deadlock(db: &ResilientConnection) -> TestResult {
+    let barrier = Arc::new(Barrier::new(2));
+    let call = |ids: [i32; 2]| {
+        let (db, barrier, met) = (db.clone(), Arc::clone(&barrier), AtomicBool::new(false));
+        let add = async move |db: &ResilientConnection, id: i32| {
+            let sql = format!("UPDATE score SET points = points + 1 WHERE id = {id}");
+            db.execute_unprepared(&sql).await
+        };
+        tokio::spawn(async move {
+            let options = TransactOptions::new().name("Teams::swap").retries(5);
+            db.transact(options, || async {
+                add(&db, ids[0]).await?;
+                if !met.swap(true, Ordering::SeqCst) {
+                    barrier.wait().await;
+                }
+                add(&db, ids[1]).await?;
+                Ok::<_, Error>(())
+            })
+            .await
+        })
+    };
+    let (one, other) = (call([1, 2]), call([2, 1]));
+    one.await??;
+    other.await??;
+    Ok(())
+}
+
+/// A connection with something in every report.
+async fn eventful(test: &TestDb) -> TestResult<ResilientConnection> {
+    let slow = PerformanceConfig::default().slow_threshold(Duration::ZERO);
+    let builder = Builder::default().health(settings()).performance(slow);
+    let db = connect(test.url(), builder.circuit_breaker(BreakerConfig::new())).await;
+    for sql in [
+        "CREATE TABLE score (id INTEGER PRIMARY KEY, points INTEGER NOT NULL)",
+        "INSERT INTO score VALUES (1, 0), (2, 0)",
+    ] {
+        db.execute_unprepared(sql).await?;
+    }
+    if test.engine() != Engine::Sqlite {
+        deadlock(&db).await?;
+        // The second attempt may meet the other's first.
+        assert!(db.deadlocks().total >= 1);
+    }
+    let board = db.alert_board();
+    board.observe(AlertKind::RecoveryFailure, "over", 1.0);
+    board.resolve(AlertKind::RecoveryFailure, "over");
+    board.observe(AlertKind::RecoveryFailure, "standing", 1.0);
+    Ok(db)
+}
+
 async fn every_endpoint_answers_what_is_described(engine: Engine) -> TestResult {
-    let rig = Rig::open(engine).await?;
+    let test = TestDb::new(engine).await?;
+    let db = eventful(&test).await?;
+    let admin = resilient_admin::router(db.clone()).authorize(tokens());
+    let rig = Rig::of(test, db, patient(admin).build()?);
     let (db, name) = (&rig.db, rig.db.name().to_owned());
     let table = "CREATE TABLE team (id INTEGER PRIMARY KEY, name VARCHAR(90) NOT NULL UNIQUE)";
     db.execute_unprepared(table).await?;
@@ -139,6 +202,18 @@ async fn answers(rig: &Rig, document: &Document, method: &str, path: &str) -> Te
             assert_eq!(value["pool"]["max_connections"], 4, "{value:#}");
             assert!(value["pool"]["in_use"].as_u64() >= Some(1), "{value:#}");
         }
+        "/admin/database/alerts" => {
+            assert_eq!(value["active"][0]["subject"], "standing", "{value:#}");
+            assert_eq!(value["history"][0]["subject"], "over", "{value:#}");
+        }
+        "/admin/database/deadlocks" if value["total"] != 0 => {
+            let pair = &value["pairs"][0]["methods"];
+            assert_eq!(
+                pair,
+                &serde_json::json!(["Teams::swap", "Teams::swap"]),
+                "{value:#}"
+            );
+        }
         "/admin/database/health" => assert_eq!(value["summary"]["database"], rig.db.name()),
         "/admin/database/diagnostics" => assert_eq!(value["complete"], true, "{value:#}"),
         "/admin/databases" => assert_eq!(value["databases"][0]["name"], rig.db.name()),
@@ -185,6 +260,13 @@ async fn the_document_lists_every_endpoint(engine: Engine) -> TestResult {
         )
     });
     assert_eq!(listed, known.collect());
+    let closed = Document::of(document.clone());
+    let list = closed.answer("GET", "/admin/databases", 200, "application/json");
+    let more = serde_json::json!({ "databases": [], "more": 1 });
+    assert!(
+        !list.is_valid(&more),
+        "what is not described is let through"
+    );
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for (name, schema) in schemas {
         // Two types of one name would be told apart by a number.

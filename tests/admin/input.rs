@@ -161,9 +161,9 @@ async fn diagnostics_are_rare(engine: Engine) -> TestResult {
     let both = Databases::new()
         .with("one", rig.db.clone())
         .with("two", other);
-    let every = Duration::from_secs(3600);
+    let every = Duration::from_hours(1);
     let admin = resilient_admin::router(both).authorize(crate::rig::tokens());
-    let app = admin.diagnostics(Duration::from_secs(60), every).build()?;
+    let app = admin.diagnostics(Duration::from_mins(1), every).build()?;
     let first = diagnose(&app, DIAGNOSTICS, Some(ACT)).await;
     assert_eq!(first.status, 200, "{}", first.text);
     let again = diagnose(&app, &format!("{DIAGNOSTICS}?database=one"), Some(ACT)).await;

@@ -37,7 +37,7 @@ pub const ENDPOINTS: &[(&str, &str, &str)] = &[
 /// A database and the router over it.
 #[derive(Debug)]
 pub struct Rig {
-    pub test: TestDb,
+    _test: TestDb,
     pub db: ResilientConnection,
     pub app: Router,
 }
@@ -90,7 +90,16 @@ impl Rig {
         let db = connect(test.url(), builder).await;
         let admin = resilient_admin::router(db.clone()).authorize(tokens());
         let app = patient(admin).build()?;
-        Ok(Self { test, db, app })
+        Ok(Self::of(test, db, app))
+    }
+
+    /// `test` is kept for as long as the router is asked.
+    pub fn of(test: TestDb, db: ResilientConnection, app: Router) -> Self {
+        Self {
+            _test: test,
+            db,
+            app,
+        }
     }
 
     /// As one who may act.

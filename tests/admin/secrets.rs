@@ -21,25 +21,17 @@ const SECRET: &str = "sekrit";
 async fn with_password(test: &TestDb) -> TestResult<String> {
     let (scheme, rest) = test.url().split_once("://").ok_or("no scheme")?;
     let (_, place) = rest.split_once('@').ok_or("no account")?;
-    let admin = test.admin();
-    let account = match test.engine() {
-        Engine::Postgres => {
-            admin
-                .execute_unprepared("CREATE ROLE teller SUPERUSER LOGIN PASSWORD 'sekrit-word'")
-                .await?;
-            "teller:sekrit-word"
-        }
-        _ => {
-            for sql in [
-                "CREATE USER teller IDENTIFIED BY 'sekrit-word'",
-                "GRANT ALL ON *.* TO teller",
-            ] {
-                admin.execute_unprepared(sql).await?;
-            }
-            "teller:sekrit-word"
-        }
+    let statements: &[&str] = match test.engine() {
+        Engine::Postgres => &["CREATE ROLE teller SUPERUSER LOGIN PASSWORD 'sekrit-word'"],
+        _ => &[
+            "CREATE USER teller IDENTIFIED BY 'sekrit-word'",
+            "GRANT ALL ON *.* TO teller",
+        ],
     };
-    Ok(format!("{scheme}://{account}@{place}"))
+    for sql in statements {
+        test.admin().execute_unprepared(sql).await?;
+    }
+    Ok(format!("{scheme}://teller:sekrit-word@{place}"))
 }
 
 /// Answers of every endpoint, a stream's first events included.
@@ -104,7 +96,7 @@ async fn no_secret_is_in_any_answer(engine: Engine) -> TestResult {
     let app = admin
         .diagnostics(Duration::from_secs(30), Duration::ZERO)
         .build()?;
-    let rig = Rig { test, db, app };
+    let rig = Rig::of(test, db, app);
     let db = &rig.db;
     db.start_monitoring_with(MonitorOptions::new().interval(Duration::from_millis(50)));
     let table = "CREATE TABLE entry (id INTEGER PRIMARY KEY, note VARCHAR(90) NOT NULL UNIQUE)";

@@ -60,14 +60,15 @@ impl Stream {
                 for line in event.lines() {
                     match line.split_once(": ") {
                         Some(("id", id)) => found.id = id.parse().ok(),
-                        Some(("event", name)) => found.name = name.to_owned(),
+                        Some(("event", name)) => name.clone_into(&mut found.name),
                         Some(("data", data)) => found.data = serde_json::from_str(data).unwrap(),
                         Some(("", _)) => found.comment = true,
                         Some(("retry", _)) => {}
                         _ => panic!("{line}"),
                     }
                 }
-                self.rest = rest.to_owned();
+                let rest = rest.to_owned();
+                self.rest = rest;
                 if found.comment || !found.name.is_empty() {
                     return Some(found);
                 }
@@ -90,7 +91,7 @@ impl Stream {
         }
     }
 
-    async fn to_its_end(mut self) {
+    async fn ends(mut self) {
         while self.next().await.is_some() {}
     }
 }
@@ -165,6 +166,9 @@ async fn snapshots_and_events_are_as_described(engine: Engine) -> TestResult {
     Ok(())
 }
 
+/// More than any buffer holds.
+const ALARMS: u64 = 500;
+
 /// Nobody is waited for; who is too slow is told how much it missed, and goes on.
 async fn slow_listeners_are_told_what_they_missed(engine: Engine) -> TestResult {
     let (_test, db) = database(engine).await?;
@@ -174,8 +178,7 @@ async fn slow_listeners_are_told_what_they_missed(engine: Engine) -> TestResult 
     for stream in [&mut slow, &mut keen] {
         stream.find("snapshot", |_| true).await;
     }
-    const EVENTS: usize = 500;
-    for n in 0..EVENTS {
+    for n in 0..ALARMS {
         let subject = format!("{n}");
         alarm(&db, &subject);
         // The producer hands on what it gets: only the slow one lags.
@@ -187,12 +190,12 @@ async fn slow_listeners_are_told_what_they_missed(engine: Engine) -> TestResult 
     let document = Document::of(get(&app, "/openapi.json", None).await.json());
     fits(&document.event("lagged"), &lagged.data, "lagged");
     let missed = lagged.data["missed"].as_u64().unwrap();
-    let last = (EVENTS - 1).to_string();
+    let last = (ALARMS - 1).to_string();
     let mut heard = 1;
     while slow.find("health", |_| true).await.data["alert"]["subject"] != *last {
         heard += 1;
     }
-    assert_eq!(missed + heard, EVENTS as u64);
+    assert_eq!(missed + heard, ALARMS);
     Ok(())
 }
 
@@ -204,9 +207,9 @@ async fn streams_end_with_the_service(engine: Engine) -> TestResult {
     let mut stream = Stream::open(&app).await;
     stream.find("snapshot", |_| true).await;
     drop(end);
-    stream.to_its_end().await;
+    stream.ends().await;
     // Whoever comes too late is not kept either.
-    Stream::open(&app).await.to_its_end().await;
+    Stream::open(&app).await.ends().await;
     Ok(())
 }
 
@@ -220,7 +223,7 @@ async fn streams_end_with_their_database(engine: Engine) -> TestResult {
     let mut stream = Stream::of(&app, &path).await;
     stream.find("snapshot", |_| true).await;
     manager.remove("passing")?;
-    stream.to_its_end().await;
+    stream.ends().await;
     assert_eq!(get(&app, &path, None).await.status, 404);
     // Another one of this name starts anew.
     manager.add("passing", another.clone())?;
