@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike},
+};
+
 /// Any error.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -32,14 +37,36 @@ pub fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// What something took.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// From its begin to its end.
+    pub wall: Duration,
+    /// The processors' time that this process had meanwhile, which others on the machine hardly
+    /// change.
+    pub cpu: Duration,
+}
+
 /// How long a future takes.
 ///
 /// # Errors
 /// Its own.
-pub async fn timed<T>(call: impl Future<Output = Result<T>>) -> Result<(Duration, T)> {
-    let begun = Instant::now();
+pub async fn timed<T>(call: impl Future<Output = Result<T>>) -> Result<(Spent, T)> {
+    let (begun, cpu) = (Instant::now(), cpu()?);
     let value = call.await?;
-    Ok((begun.elapsed(), value))
+    let spent = Spent {
+        wall: begun.elapsed(),
+        cpu: self::cpu()?.saturating_sub(cpu),
+    };
+    Ok((spent, value))
+}
+
+/// The processors' time of this process.
+fn cpu() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let micros = |time: TimeVal| time.num_microseconds();
+    let all = micros(usage.user_time()) + micros(usage.system_time());
+    Ok(Duration::from_micros(u64::try_from(all)?))
 }
 
 /// The value of `--name value` or `--name=value` on the command line.

@@ -4,7 +4,7 @@ use std::{hint::black_box, sync::Arc};
 
 use resilient_core::{
     DriverError, Effect, Failure, Fault, FaultKind, IsolationLevel,
-    driver::{Context, Control, Database, Disposal, Session},
+    driver::{Context, Control, Database, Disposal, Session, SharedContext},
     policy::{Delay, RetryPolicy},
     scope::{Place, current},
 };
@@ -12,7 +12,7 @@ use resilient_core::{
 use super::operation::fails;
 
 #[derive(Debug)]
-pub(super) struct Nothing(Arc<Context>);
+pub(super) struct Nothing(SharedContext);
 
 #[derive(Debug)]
 pub(super) struct NoSession;
@@ -36,7 +36,7 @@ impl Database for Nothing {
         Ok(NoSession)
     }
 
-    fn context(&self) -> &Arc<Context> {
+    fn context(&self) -> &SharedContext {
         &self.0
     }
 }
@@ -46,7 +46,7 @@ impl Nothing {
     pub(super) fn new() -> Arc<Self> {
         let context = Context::new("nothing", IsolationLevel::ReadCommitted)
             .with_policy(RetryPolicy::new().delay(Delay::none()));
-        Arc::new(Self(Arc::new(context)))
+        Arc::new(Self(context.into()))
     }
 
     /// A statement, where the task stands.

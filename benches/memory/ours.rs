@@ -26,11 +26,15 @@ pub(super) fn cases<O: Operation>(group: &'static str) -> Vec<Case> {
     cases
 }
 
-/// The rows of failures: a deadlock of a statement, then success.
+/// The rows of failures: a deadlock of a statement, then success; beside the two transactions that
+/// this takes when nothing fails.
 pub(super) fn failing() -> Vec<Case> {
     vec![
-        Case::new("failure", "resilient", deadlock)
+        Case::new("failure", "two-transactions", twice)
             .beside("bare")
+            .kept(),
+        Case::new("failure", "resilient", deadlock)
+            .beside("two-transactions")
             .kept(),
     ]
 }
@@ -109,6 +113,14 @@ fn function<O: Operation>() -> Result<Box<dyn Subject>> {
         run(call, || async {
             Ok::<_, Failure>(O::run().await.unwrap_or_default())
         })
+    }))
+}
+
+fn twice() -> Result<Box<dyn Subject>> {
+    let repository = leaked::<super::operation::Ready>();
+    Ok(Calls::boxed(Runner::waiting()?, || async {
+        let first = repository.statement().await;
+        first.and(repository.statement().await)
     }))
 }
 

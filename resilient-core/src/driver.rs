@@ -1,10 +1,13 @@
 //! The small traits between the framework and a database driver.
 
 mod context;
+mod shared;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 pub use context::{Context, WireLimits};
+pub(crate) use shared::ContextRef;
+pub use shared::SharedContext;
 
 use crate::{
     Failure, IsolationLevel,
@@ -205,5 +208,5 @@ pub trait Database: fmt::Debug + Send + Sync + 'static {
     fn tidy(self: &Arc<Self>) {}
 
     /// What calls on this database share.
-    fn context(&self) -> &Arc<Context>;
+    fn context(&self) -> &SharedContext;
 }

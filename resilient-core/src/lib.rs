@@ -34,6 +34,7 @@ pub mod metrics;
 mod options;
 pub mod policy;
 pub mod scope;
+mod shards;
 pub mod time;
 pub mod turns;
 

@@ -5,7 +5,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -16,6 +16,54 @@ pub fn unix_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+pin_project_lite::pin_project! {
+    /// A future with a time limit; see [`in_time`]. Written out, as an `async fn` would keep the
+    /// future twice.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct InTime<F> {
+        limit: Duration,
+        #[pin]
+        future: F,
+        #[pin]
+        timer: Option<tokio::time::Sleep>,
+    }
+}
+
+/// Waits for `future`, for at most so long by real time from when it is first pending; `None` if
+/// it did not come. What comes at once costs no timer, unlike with [`tokio::time::timeout`].
+///
+/// # Panics
+/// When it is pending outside of a tokio runtime with time enabled.
+///
+/// # Cancel safety
+/// That of `future`.
+pub fn in_time<F: Future>(limit: Duration, future: F) -> InTime<F> {
+    InTime {
+        limit,
+        future,
+        timer: None,
+    }
+}
+
+impl<F: Future> Future for InTime<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        if this.timer.is_none() {
+            this.timer.set(Some(tokio::time::sleep(*this.limit)));
+        }
+        match this.timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    }
 }
 
 /// A sleep in progress.

@@ -6,12 +6,12 @@ use std::{sync::Arc, time::Duration};
 use resilient_core::{
     DriverError, Effect, Failure, Fault, FaultKind, IsolationLevel,
     call::{Call, Site, run},
-    driver::{Context, Control, Database, Disposal, Session},
+    driver::{Context, Control, Database, Disposal, Session, SharedContext},
     metrics,
 };
 
 #[derive(Debug)]
-struct Nothing(Arc<Context>);
+struct Nothing(SharedContext);
 
 #[derive(Debug)]
 struct NoSession;
@@ -32,7 +32,7 @@ impl Database for Nothing {
         Ok(NoSession)
     }
 
-    fn context(&self) -> &Arc<Context> {
+    fn context(&self) -> &SharedContext {
         &self.0
     }
 }
@@ -56,7 +56,7 @@ async fn calls(db: &Arc<Nothing>, site: &'static Site) {
 async fn nothing_is_counted_while_it_is_off_and_everything_again_afterwards() {
     static SITE: Site = Site::new("recording", resilient_core::CallOptions::new());
     let context = Context::new("recording", IsolationLevel::ReadCommitted);
-    let db = Arc::new(Nothing(Arc::new(context)));
+    let db = Arc::new(Nothing(context.into()));
     metrics::global().set_recording(false);
     assert!(!metrics::is_recording());
     calls(&db, &SITE).await;

@@ -76,7 +76,7 @@ impl ResilientConnection {
                 schema: Arc::new(Schema::new(&context, connection.clone())),
                 _observed: observe(&connection, &context, &health),
                 connection,
-                context,
+                context: context.into(),
                 health,
                 markers: Arc::new(markers),
                 handover: Arc::default(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use resilient_core::{
     CommitStatus, CommitToken, DriverError, Effect, Failure, Fault, FaultKind,
-    driver::{BeginOptions, Context, Database},
+    driver::{BeginOptions, Database, SharedContext},
     health::{Lease, performance::Dialect},
     metrics::Observation,
     scope::holder,
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Pool {
     pub(crate) connection: DatabaseConnection,
-    pub(crate) context: Arc<Context>,
+    pub(crate) context: SharedContext,
     pub(crate) schema: Arc<Schema>,
     pub(crate) health: Arc<PoolHealth>,
     pub(crate) markers: Arc<MarkerTable>,
@@ -87,7 +87,7 @@ impl Database for Pool {
         crate::commit::tidy(self);
     }
 
-    fn context(&self) -> &Arc<Context> {
+    fn context(&self) -> &SharedContext {
         &self.context
     }
 }

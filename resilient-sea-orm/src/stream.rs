@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -77,21 +77,28 @@ async fn in_scope(
             let mut failed = None;
             let mut measured = Some(Measured::start(&database));
             loop {
-                let row = limited(limit, rows.next().map(Option::transpose)).await;
+                // Most rows are there already, and need no limit.
+                let row = match poll_fn(|cx| Poll::Ready(rows.poll_next_unpin(cx))).await {
+                    Poll::Ready(row) => row,
+                    Poll::Pending => {
+                        let row = limited(limit, rows.next().map(Option::transpose)).await;
+                        row.transpose()
+                    }
+                };
                 if let Some(measured) = measured.take() {
-                    let fault = row.as_ref().err().and_then(extract::fault);
-                    measured.book(&statement.sql, fault.as_ref(), 0);
+                    let error = row.as_ref().and_then(|row| row.as_ref().err());
+                    measured.book(&statement.sql, error.and_then(extract::fault).as_ref(), 0);
                 }
                 match row {
-                    Ok(Some(row)) => {
+                    Some(row @ Ok(_)) => {
                         flow.flowing();
-                        yield Ok(row);
+                        yield row;
                     }
-                    Ok(None) => break,
-                    Err(error) => {
+                    Some(Err(error)) => {
                         failed = Some(error);
                         break;
                     }
+                    None => break,
                 }
             }
             failed

@@ -54,7 +54,12 @@ const LONG_PAUSE: Duration = Duration::from_secs(5);
 const COST: u32 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// For how long a lock timeout or deadlock makes statements impatient, and how impatient.
+/// What waits in vain may cost, in times of the fastest transaction: for each attempt, and all
+/// together before statements become impatient. A limit costs each transaction something too.
+const BEARABLE: f64 = 0.3;
+const TOO_MUCH: f64 = 200.0;
+
+/// For how long they are, and how impatient.
 const WARY: Duration = Duration::from_secs(30);
 const BRISK: Duration = Duration::from_millis(20);
 const SLOW: Duration = Duration::from_secs(1);
@@ -250,7 +255,11 @@ pub(crate) struct Limit {
     not_down: Option<Instant>,
     /// What was too low, the last time.
     floor: usize,
+    /// What it was before it rose, and when that last seemed right.
+    rose: Option<(usize, Instant)>,
     fastest: Option<Duration>,
+    /// What waits in vain have cost of late.
+    stalls: f64,
     wary_until: Option<Instant>,
     last_left: Instant,
     changes: u64,
@@ -266,7 +275,9 @@ impl Limit {
             pause_up: SHORT_PAUSE,
             not_down: None,
             floor: 0,
+            rose: None,
             fastest: None,
+            stalls: 0.0,
             wary_until: None,
             last_left: now,
             changes: 0,
@@ -299,8 +310,8 @@ impl Limit {
     /// a while after one was seen to wait in vain.
     pub(crate) fn lock_timeout(&self, now: Instant) -> Option<Duration> {
         let fastest = self.fastest?;
-        let wary = self.wary_until.is_some_and(|until| now < until);
-        wary.then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
+        self.is_wary(now)
+            .then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
     }
 
     /// One more is in flight.
@@ -318,9 +329,7 @@ impl Limit {
     /// One has ended after so long; so many are left in flight.
     pub(crate) fn left(&mut self, now: Instant, took: Duration, ended: Ended, in_flight: usize) {
         self.last_left = now;
-        if let Ended::Contended { waited: true } = ended {
-            self.wary_until = now.checked_add(WARY);
-        }
+        self.weigh(now, took, ended);
         if !self.stretch.settled {
             if in_flight <= self.current {
                 self.stretch = Stretch::new(now, true);
@@ -352,6 +361,23 @@ impl Limit {
         }
     }
 
+    /// Adds up what waits in vain cost.
+    fn weigh(&mut self, now: Instant, took: Duration, ended: Ended) {
+        self.stalls = (self.stalls - BEARABLE).max(0.0);
+        if ended == (Ended::Contended { waited: true }) {
+            let fastest = self.fastest.unwrap_or(self.stretch.fastest);
+            self.stalls += took.as_secs_f64() / fastest.as_secs_f64().max(f64::MIN_POSITIVE);
+            if self.stalls >= TOO_MUCH {
+                self.stalls = 0.0;
+                self.wary_until = now.checked_add(WARY);
+            }
+        }
+    }
+
+    fn is_wary(&self, now: Instant) -> bool {
+        self.wary_until.is_some_and(|until| now < until)
+    }
+
     fn remember(&mut self, fastest: Duration) {
         self.fastest = Some(match self.fastest {
             Some(known) if known < fastest => known + fastest.saturating_sub(known) / 8,
@@ -379,12 +405,17 @@ impl Limit {
             Verdict::Right if trial.down() => {
                 self.pause_down = SHORT_PAUSE;
                 self.floor = 0;
+                // Up and down again: it seemed right by chance.
+                if self.rose.take().is_some_and(|(low, _)| trial.tried <= low) {
+                    self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
+                }
                 self.rest(now, self.pause_up);
                 self.rested(now, now, found);
             }
             Verdict::Right => {
                 self.floor = 0;
-                self.pause_up = SHORT_PAUSE;
+                let low = self.rose.map_or(trial.before, |(low, _)| low);
+                self.rose = Some((low.min(trial.before), now));
                 self.rest(now, Duration::ZERO);
                 if found.binding {
                     self.go_up(now, found, UNLIMITED);
@@ -408,6 +439,10 @@ impl Limit {
 
     /// A stretch at a limit that is not being tried.
     fn rested(&mut self, now: Instant, until: Instant, found: Found) {
+        if self.rose.is_some_and(|(_, at)| now >= at + LONG_PAUSE) {
+            self.rose = None;
+            self.pause_up = SHORT_PAUSE;
+        }
         let at_most = self.current.min(found.peak);
         let lower_is_due = self.not_down.is_none_or(|at| now >= at);
         if found.in_trouble() && at_most > 1 && lower_is_due {

@@ -11,7 +11,7 @@ use tracing::{Span, field};
 
 use crate::{
     Effect, Fault, FaultKind, Outcome,
-    driver::{Context, Database},
+    driver::{ContextRef, Database},
     failure::{DriverError, Failure, Reason},
     policy::Level,
     scope::{Detached, Frame, Scope, swallowed},
@@ -21,7 +21,7 @@ use crate::{
 
 /// One attempt of a call. Dropping it unsettled undoes its work.
 pub(super) struct Attempt<D: Database> {
-    context: Arc<Context>,
+    context: ContextRef,
     frame: Arc<Frame>,
     work: Work<D>,
     limit: Option<(Duration, Reason)>,
@@ -91,7 +91,7 @@ pub(super) fn timeout(reason: Reason) -> Failure {
 
 impl<D: Database> Attempt<D> {
     pub(super) fn new(
-        context: &Arc<Context>,
+        context: ContextRef,
         frame: Arc<Frame>,
         work: Work<D>,
         limit: Option<(Duration, Reason)>,
@@ -115,7 +115,7 @@ impl<D: Database> Attempt<D> {
             span,
             started: context.clock.now(),
             alarm: limit.as_ref().map(|(limit, _)| context.clock.alarm(*limit)),
-            context: Arc::clone(context),
+            context,
             frame,
             work,
             limit,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     CallOptions, FaultKind,
-    driver::{Context, Database},
+    driver::{Context, ContextRef, Database},
     metrics::{self, MethodMetrics},
     policy::Allowance,
     scope::{
@@ -80,7 +80,7 @@ impl Site {
                 if context.owner.get().is_none() {
                     context.owned_by(db);
                 }
-                Call::plain(Slot::later(context, self), started)
+                Call::plain(Slot::later(context.hold(), self), started)
             }
             Start::Full => self.enter_full(db),
         }
@@ -131,7 +131,7 @@ impl Site {
 
     /// The frame of a plain call, which is made when something in the call needs it.
     #[cold]
-    pub(crate) fn frame(&self, context: &Arc<Context>) -> Arc<Frame> {
+    pub(crate) fn frame(&self, context: &ContextRef) -> Arc<Frame> {
         let options = &self.options;
         let method = self.metrics().name();
         let policy = options.resolve(&context.policy);
@@ -148,7 +148,7 @@ impl Site {
             // Without a limit to the call only its own policy's can be meant.
             let locks = policy.lock_timeout.filter(|limit| !limit.is_zero());
             FramePlace::Later(Later {
-                context: Arc::clone(context),
+                context: context.clone(),
                 options: begin_options(options, context, None, locks),
                 owner: patience.owner(method),
                 token: commit_token(options.commit.unwrap_or(context.verify.mode)),

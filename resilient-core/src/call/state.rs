@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     CallOptions, CommitMode, CommitToken, FaultKind, Outcome,
-    driver::{BeginOptions, Context, Database},
+    driver::{BeginOptions, Context, ContextRef, Database},
     failure::{Failure, Reason},
     metrics::MethodMetrics,
     policy::{Allowance, DelaySequence, RetryPolicy, StopReason},
@@ -41,7 +41,7 @@ pub(super) type Settling<D> = Pin<Box<dyn Future<Output = Settled<D>> + Send>>;
 
 /// One call in progress.
 pub(super) struct State<D: Database> {
-    context: Arc<Context>,
+    context: ContextRef,
     method: &'static MethodMetrics,
     options: CallOptions,
     policy: RetryPolicy,
@@ -67,7 +67,7 @@ pub(super) struct State<D: Database> {
 impl<D: Database> State<D> {
     /// A call whose first attempt has not begun.
     pub(super) fn new(db: &Arc<D>, method: &'static MethodMetrics, options: CallOptions) -> Self {
-        let context = Arc::clone(db.context());
+        let context = db.context().hold();
         let started = context.clock.now();
         let policy = options.resolve(&context.policy);
         let current = Frame::current();
@@ -111,7 +111,7 @@ impl<D: Database> State<D> {
     /// A call without limits whose first attempt has just run in `slot`.
     pub(super) fn after(slot: &Slot, started: Instant) -> Option<Self> {
         let (frame, site) = (slot.frame()?, slot.site()?);
-        let (context, options) = (Arc::clone(&slot.context), *site.options());
+        let (context, options) = (slot.context.clone(), *site.options());
         let policy = options.resolve(&context.policy);
         let scope = frame.scope::<D>().cloned();
         let (mode, work) = match (&frame.place, scope) {
@@ -131,7 +131,13 @@ impl<D: Database> State<D> {
             outer: None,
             attempt: 1,
             turns: None,
-            running: Some(Attempt::new(&context, Arc::clone(frame), work, None, 1)),
+            running: Some(Attempt::new(
+                context.clone(),
+                Arc::clone(frame),
+                work,
+                None,
+                1,
+            )),
             refused: None,
             ended: false,
             mode: Ok(mode),
@@ -199,9 +205,9 @@ impl<D: Database> State<D> {
             settled_outside: self.settles_outside(),
             parent: self.outer.clone(),
         });
-        let slot = Slot::of(&self.context, Arc::clone(&frame));
+        let slot = Slot::of(self.context.clone(), Arc::clone(&frame));
         let limit = self.limit(now);
-        let attempt = Attempt::new(&self.context, frame, work, limit, self.attempt);
+        let attempt = Attempt::new(self.context.clone(), frame, work, limit, self.attempt);
         self.running = Some(attempt);
         Some(slot)
     }

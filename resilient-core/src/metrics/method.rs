@@ -1,43 +1,9 @@
 //! The counters of one method.
 
-use std::{
-    cell::Cell,
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{ByKind, Counter, Histogram, LatencySnapshot, is_recording};
-use crate::{FaultKind, Outcome, policy::StopReason};
-
-/// How many threads can count without meeting each other. More share.
-const SHARDS: usize = 16;
-
-/// A thread that has not been given its shard.
-const NONE: usize = usize::MAX;
-
-thread_local! {
-    static SHARD: Cell<usize> = const { Cell::new(NONE) };
-}
-
-/// The shard of this thread.
-#[inline]
-fn shard() -> usize {
-    // A thread that is ending uses the first.
-    let given = SHARD.try_with(Cell::get).unwrap_or(0);
-    if given == NONE { give() } else { given }
-}
-
-/// Threads take turns, so that the first ones have shards of their own.
-#[cold]
-fn give() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
-    let _ = SHARD.try_with(|given| given.set(shard));
-    shard
-}
+use crate::{FaultKind, Outcome, policy::StopReason, shards::Shards};
 
 /// What every call counts, on cache lines that only some threads write. 128 bytes, as processors
 /// fetch lines in pairs.
@@ -55,7 +21,7 @@ struct Shard {
 #[derive(Debug)]
 pub struct MethodMetrics {
     name: &'static str,
-    shards: [OnceLock<Box<Shard>>; SHARDS],
+    shards: Shards<Box<Shard>>,
     attempts: Counter,
     cancelled: Counter,
     failed: [Counter; 4],
@@ -69,7 +35,7 @@ impl MethodMetrics {
     pub(super) fn new(name: &'static str) -> Self {
         Self {
             name,
-            shards: Default::default(),
+            shards: Shards::default(),
             attempts: Counter::default(),
             cancelled: Counter::default(),
             failed: Default::default(),
@@ -87,11 +53,11 @@ impl MethodMetrics {
 
     #[inline]
     fn shard(&self) -> &Shard {
-        self.shards[shard()].get_or_init(Box::default)
+        self.shards.own(Box::default)
     }
 
     fn shards(&self) -> impl Iterator<Item = &Shard> {
-        self.shards.iter().filter_map(OnceLock::get).map(|s| &**s)
+        self.shards.iter().map(|shard| &**shard)
     }
 
     /// A call succeeded in its first attempt and needed nothing.

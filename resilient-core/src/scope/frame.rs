@@ -14,7 +14,7 @@ use super::{
 use crate::{
     CommitToken,
     admission::Owner,
-    driver::{BeginOptions, Context, Database},
+    driver::{BeginOptions, ContextRef, Database},
     policy::Allowance,
 };
 
@@ -41,7 +41,7 @@ pub(crate) enum FramePlace {
 
 /// A root transaction that is opened once something in the call needs it.
 pub(crate) struct Later {
-    pub(crate) context: Arc<Context>,
+    pub(crate) context: ContextRef,
     pub(crate) options: BeginOptions,
     pub(crate) owner: Owner,
     pub(crate) token: Option<CommitToken>,
@@ -305,6 +305,6 @@ pub async fn within<D: Database, T>(scope: &Scope<D>, future: impl Future<Output
         settled_outside: parent.as_ref().is_some_and(|f| f.settled_outside),
         parent,
     };
-    let slot = Slot::of(scope.database().context(), Arc::new(frame));
+    let slot = Slot::of(scope.database().context().hold(), Arc::new(frame));
     InPlace::new(slot, future).await
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::Frame;
-use crate::{call::Site, driver::Context};
+use crate::{call::Site, driver::ContextRef};
 
 thread_local! {
     static CURRENT: Cell<Option<Slot>> = const { Cell::new(None) };
@@ -23,7 +23,7 @@ thread_local! {
 /// A call's place on the task: its frame, or what it is made of once somebody looks.
 #[derive(Clone)]
 pub(crate) struct Slot {
-    pub(crate) context: Arc<Context>,
+    pub(crate) context: ContextRef,
     /// `None` where the frame was made at once.
     site: Option<&'static Site>,
     frame: OnceCell<Arc<Frame>>,
@@ -32,17 +32,17 @@ pub(crate) struct Slot {
 impl Slot {
     /// A place whose frame is made when it is first looked at.
     #[inline]
-    pub(crate) fn later(context: &Arc<Context>, site: &'static Site) -> Self {
+    pub(crate) fn later(context: ContextRef, site: &'static Site) -> Self {
         Self {
-            context: Arc::clone(context),
+            context,
             site: Some(site),
             frame: OnceCell::new(),
         }
     }
 
-    pub(crate) fn of(context: &Arc<Context>, frame: Arc<Frame>) -> Self {
+    pub(crate) fn of(context: ContextRef, frame: Arc<Frame>) -> Self {
         Self {
-            context: Arc::clone(context),
+            context,
             site: None,
             frame: OnceCell::from(frame),
         }

@@ -24,6 +24,7 @@ use crate::{
     failure::{DriverError, Failure, Reason},
     health::recovery::RecoveryStep,
     metrics::ConnectionMetrics,
+    time::in_time,
 };
 
 /// How long a branch waits for a savepoint handle that another branch holds, before this counts
@@ -120,7 +121,7 @@ impl<D: Database> Transaction<D> {
                 // The one waited for may be a future of the same task that nobody polls.
                 Admission::AfterSibling => {
                     let limit = self.db.context().limits().statement;
-                    if tokio::time::timeout(limit, freed).await.is_err() {
+                    if in_time(limit, freed).await.is_none() {
                         return Err(refusal::never_freed(limit));
                     }
                 }
@@ -135,8 +136,8 @@ impl<D: Database> Transaction<D> {
                 Admission::Ready(_) => {
                     let limit = self.db.context().limits().statement;
                     let locked = pin!(self.lock(scope));
-                    let turn = tokio::time::timeout(limit, first(locked, freed)).await;
-                    let Some(mut turn) = turn.map_err(|_| refusal::never_freed(limit))? else {
+                    let turn = in_time(limit, first(locked, freed)).await;
+                    let Some(mut turn) = turn.ok_or_else(|| refusal::never_freed(limit))? else {
                         // Something ended or began meanwhile, a stream perhaps: look again.
                         continue;
                     };
@@ -172,9 +173,7 @@ impl<D: Database> Transaction<D> {
     /// any more.
     pub(super) async fn lock_in_time(self: &Arc<Self>) -> Option<Turn<D>> {
         let limit = self.db.context().limits().statement;
-        tokio::time::timeout(limit, self.lock(ScopeId::ROOT))
-            .await
-            .ok()
+        in_time(limit, self.lock(ScopeId::ROOT)).await
     }
 
     /// Ends a nested scope that did well.
@@ -242,8 +241,8 @@ impl<D: Database> Transaction<D> {
             return self.undone();
         }
         let limit = self.db.context().limits().statement;
-        let locked = tokio::time::timeout(limit, Arc::clone(&self.wire).lock_owned()).await;
-        let Ok(session) = locked else {
+        let locked = in_time(limit, Arc::clone(&self.wire).lock_owned()).await;
+        let Some(session) = locked else {
             self.drop_root();
             return self.undone();
         };

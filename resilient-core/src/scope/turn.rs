@@ -19,6 +19,7 @@ use crate::{
     driver::{Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     health::{breaker::Breaker, recovery::RecoveryStep},
+    time::in_time,
 };
 
 /// The right to send one statement. Dropping it unfinished (the statement's future was
@@ -395,10 +396,10 @@ pub(super) async fn limited<D: Database>(
 ) -> Result<(), DriverError> {
     // In real time whatever the policy's clock: a test's clock must not make a live server look
     // silent.
-    match tokio::time::timeout(db.context().limits().control, session.control(steps)).await {
-        Ok(result) => result,
-        Err(_) => Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()),
-    }
+    let limit = db.context().limits().control;
+    in_time(limit, session.control(steps))
+        .await
+        .unwrap_or_else(|| Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()))
 }
 
 /// Whether the session went away with the answer.

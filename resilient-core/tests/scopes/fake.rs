@@ -15,7 +15,7 @@ use resilient_core::{
     IsolationLevel,
     admission::Admission,
     call::{Call, Site},
-    driver::{Context, Control, Database, Disposal, Session},
+    driver::{Context, Control, Database, Disposal, Session, SharedContext},
     metrics,
     policy::{Delay, RetryPolicy},
     scope::{Place, current},
@@ -49,7 +49,7 @@ pub struct FakeDb {
     pub clock: FakeClock,
     /// Whether calls are looked after from their start.
     pub watched: AtomicBool,
-    context: Arc<Context>,
+    context: SharedContext,
 }
 
 impl FakeDb {
@@ -93,7 +93,7 @@ impl FakeDb {
             .with_clock(Arc::new(clock.clone()));
         Arc::new(Self {
             server: Arc::default(),
-            context: Arc::new(context),
+            context: context.into(),
             watched: AtomicBool::new(false),
             clock,
         })
@@ -212,7 +212,7 @@ impl Database for FakeDb {
         })
     }
 
-    fn context(&self) -> &Arc<Context> {
+    fn context(&self) -> &SharedContext {
         &self.context
     }
 }

@@ -14,6 +14,7 @@ use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
     health::{Closing, Lease, speaks_against_others},
+    time::in_time,
     turns::HeldTurns,
 };
 use sea_orm::{
@@ -534,8 +535,7 @@ pub(crate) fn limited<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, DbErr>>,
 ) -> impl Future<Output = Result<T, DbErr>> {
-    tokio::time::timeout(limit, operation)
-        .map(move |answer| answer.unwrap_or_else(|_| Err(silence(limit))))
+    in_time(limit, operation).map(move |answer| answer.unwrap_or_else(|| Err(silence(limit))))
 }
 
 /// The error of an answer that did not come: one that is classified as a lost connection,

@@ -45,8 +45,12 @@ async fn a_leak_raises_an_alert_before_the_pool_is_exhausted(engine: Engine) -> 
     // There is one left.
     db.execute_unprepared("SELECT 1").await?;
     assert_eq!(db.pool_status().acquire_failures, 0);
-    until.notify_waiters();
     for leak in leaks {
+        // The last of them may not have come to wait for it yet.
+        while !leak.is_finished() {
+            until.notify_waiters();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         leak.await??;
     }
     let cleared = async || Ok(told.changes(AlertKind::PoolUtilisation).contains(&Cleared));
