@@ -12,6 +12,7 @@ mod facade;
 mod grafana;
 mod meters;
 mod parser;
+mod servers;
 mod shop;
 mod table;
 mod text;

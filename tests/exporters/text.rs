@@ -1,5 +1,7 @@
 //! `OpenMetrics` text, read back by a parser that is not ours.
 
+use std::{sync::Arc, time::Duration};
+
 use proptest::{
     collection::vec,
     prelude::*,
@@ -12,7 +14,8 @@ use resilient_sea_orm::{
         instrument::{self, Kind, Unit},
     },
 };
-use support::unique_name;
+use sea_orm::{AccessMode, ConnectionTrait, TransactionTrait};
+use support::{TestResult, unique_name, wait_until};
 
 use crate::{
     parser::parse,
@@ -152,6 +155,37 @@ async fn wraps_of_one_pool_share_it_and_sums_never_fall_on_sqlite() {
     let again = Shop::open(&name, "text::wrapped").await;
     again.trade(0).await;
     assert!(now().acquire.count >= waits + 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_and_who_waits_is_told_on_sqlite() -> TestResult {
+    let name = unique_name();
+    let shop = Arc::new(Shop::open(&name, "text::waits").await);
+    // A writer would be waited for in its turn, not for its connection.
+    let mode = Some(AccessMode::ReadOnly);
+    let holder = shop.db.begin_with_config(None, mode).await?;
+    holder.execute_unprepared("SELECT 1").await?;
+    let waiting = Arc::clone(&shop);
+    let waiting = tokio::spawn(async move { waiting.trade(0).await });
+    let now = || metrics::global().snapshot().database(&name);
+    let one_waits = async || Ok(now().pool.is_some_and(|pool| pool.waiting == 1));
+    wait_until("one waits", Duration::from_secs(20), one_waits).await?;
+    let all = parse(&metrics::global().openmetrics());
+    let here = ("database", &*name);
+    let pool = ("db_client_connection_pool_name", &*name);
+    let waiters = "db_client_connection_pending_requests";
+    assert_eq!(all[waiters].value(waiters, &[pool]), 1.0);
+    let used = [pool, ("db_client_connection_state", "used")];
+    let count = "db_client_connection_count";
+    assert_eq!(all[count].value(count, &used), 1.0);
+    let open = "resilient_transactions_open";
+    assert_eq!(all[open].value(open, &[here]), 1.0);
+    let oldest = "resilient_transactions_oldest_seconds";
+    assert!(all[oldest].value(oldest, &[here]) > 0.0);
+    holder.rollback().await?;
+    waiting.await?;
+    assert_eq!(now().pool.map(|pool| pool.waiting), Some(0));
+    Ok(())
 }
 
 /// Any text at all is a database's name somewhere.
