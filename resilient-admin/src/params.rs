@@ -34,15 +34,13 @@ impl FromRequestParts<Arc<State>> for Named {
         let Some(name) = params.database else {
             return Ok(Self(None));
         };
-        match state.databases.source(&name) {
-            Some(source) => Ok(Self(Some((name, source)))),
-            None => {
-                let access = parts.extensions.get::<Access>();
-                let may_read = access.is_some_and(|access| *access >= Access::Read);
-                let known = may_read.then(|| state.databases.names());
-                Err(Problem::unknown_database(known))
-            }
+        if let Some(source) = state.databases.source(&name) {
+            return Ok(Self(Some((name, source))));
         }
+        let access = parts.extensions.get::<Access>();
+        let may_read = access.is_some_and(|access| *access >= Access::Read);
+        let known = may_read.then(|| state.databases.names());
+        Err(Problem::unknown_database(known))
     }
 }
 
