@@ -100,7 +100,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         access: Access::None,
         about: About::OneOrAll,
-        errors: &[503],
+        errors: &[401, 503],
         ..read(
             "/readyz",
             Answers::Json(of::<Readiness>),

@@ -69,16 +69,17 @@ fn refused(access: Access, parts: &Parts) -> Response {
     }
     let detail = "this takes an authorisation that has the permission to do it";
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-    let challenge = if parts.headers.contains_key(header::AUTHORIZATION) {
-        "Bearer realm=\"resilient\", error=\"invalid_token\""
-    } else {
-        "Bearer realm=\"resilient\""
-    };
-    let headers = response.headers_mut();
-    let challenge = HeaderValue::from_static(challenge);
-    headers.insert(header::WWW_AUTHENTICATE, challenge);
+    if parts.headers.contains_key(header::AUTHORIZATION) {
+        let challenge = "Bearer realm=\"resilient\", error=\"invalid_token\"";
+        let challenge = HeaderValue::from_static(challenge);
+        let headers = response.headers_mut();
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
     response
 }
+
+/// How to authorise oneself, where nothing more is said about it.
+const CHALLENGE: &str = "Bearer realm=\"resilient\"";
 
 /// Whether a browser says that the page is ours. What says nothing is refused: only browsers
 /// add cookies and the like to what others have them send, but old ones do not say for whom.
@@ -120,6 +121,11 @@ pub(crate) async fn around(request: Request, next: Next) -> Response {
                 response.headers_mut().insert(header::ALLOW, allow);
             }
         }
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static(CHALLENGE);
+        let headers = response.headers_mut();
+        headers.entry(header::WWW_AUTHENTICATE).or_insert(challenge);
     }
     secure(response.headers_mut());
     response

@@ -34,13 +34,16 @@ impl FromRequestParts<Arc<State>> for Named {
         let Some(name) = params.database else {
             return Ok(Self(None));
         };
-        if let Some(source) = state.databases.source(&name) {
-            return Ok(Self(Some((name, source))));
-        }
+        // Whether there is one of that name is not for everybody: a probe asks for all.
         let access = parts.extensions.get::<Access>();
-        let may_read = access.is_some_and(|access| *access >= Access::Read);
-        let known = may_read.then(|| state.databases.names());
-        Err(Problem::unknown_database(known))
+        if access.is_none_or(|access| *access < Access::Read) {
+            let detail = "to ask for one database takes the permission to read";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+        }
+        match state.databases.source(&name) {
+            Some(source) => Ok(Self(Some((name, source)))),
+            None => Err(Problem::unknown_database(state.databases.names())),
+        }
     }
 }
 
@@ -69,6 +72,6 @@ impl FromRequestParts<Arc<State>> for Chosen {
             let name = name.clone();
             Some(Self { name, source })
         });
-        found.ok_or_else(|| Problem::unknown_database(Some(all)))
+        found.ok_or_else(|| Problem::unknown_database(all))
     }
 }

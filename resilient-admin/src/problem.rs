@@ -43,16 +43,15 @@ impl Problem {
         }
     }
 
-    /// There is no database of this name. The name itself is the caller's, and not repeated. The
-    /// known ones are only for those who may read.
-    pub(crate) fn unknown_database(known: Option<Vec<String>>) -> Self {
-        let detail = match &known {
-            Some(known) if known.is_empty() => "no database is registered",
-            Some(_) => "there is no database of this name; `databases` lists those there are",
-            None => "there is no database of this name",
+    /// There is no database of this name. The name itself is the caller's, and not repeated.
+    pub(crate) fn unknown_database(known: Vec<String>) -> Self {
+        let detail = if known.is_empty() {
+            "no database is registered"
+        } else {
+            "there is no database of this name; `databases` lists those there are"
         };
         Self {
-            databases: known,
+            databases: Some(known),
             ..Self::new(StatusCode::NOT_FOUND, detail)
         }
     }

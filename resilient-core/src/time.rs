@@ -60,10 +60,19 @@ impl<F: Future> Future for InTime<F> {
             this.timer.set(Some(tokio::time::sleep(*this.limit)));
         }
         match this.timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(cx).map(|()| None),
+            Some(timer) => poll_alarm(timer, cx).map(|()| None),
             None => Poll::Pending,
         }
     }
+}
+
+/// Polls a time limit, beside something that may have used up the task's budget: a timer would wait
+/// for more of it then, and what always has something to do would never run into its limit.
+pub(crate) fn poll_alarm<S>(alarm: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<()>
+where
+    S: Future<Output = ()> + ?Sized,
+{
+    Pin::new(&mut tokio::task::unconstrained(alarm)).poll(cx)
 }
 
 /// A sleep in progress.

@@ -16,7 +16,7 @@ use resilient_core::{
     policy::{Budget, BudgetConfig, RetryPolicy},
     time::{Clock, Random, ThreadRandom, TokioClock},
 };
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseConnectionType};
+use sea_orm::{ConnectOptions, DatabaseConnection, DatabaseConnectionType};
 
 use crate::{
     ResilientConnection, Result,
@@ -274,7 +274,7 @@ impl Builder {
         let health = self.pool_health(ours);
         health.prepare(&mut options);
         let connection = match &self.config {
-            None => Database::connect(options).await?,
+            None => configured::connect(options).await?,
             Some(config) => {
                 let (connection, limit) = configured::open(config, options, hooks).await?;
                 if self.limit_configured {

@@ -118,10 +118,32 @@ pub(crate) async fn open(
     config.validate()?;
     let limit = apply(config, &mut options, hooks);
     let patience = config.pool.connect_timeout;
-    match tokio::time::timeout(patience, Database::connect(options)).await {
+    match tokio::time::timeout(patience, connect(options)).await {
         Ok(connected) => Ok((connected?, limit)),
         Err(_) => Err(let_nobody_in(patience)),
     }
+}
+
+/// Opens a pool.
+///
+/// # Errors
+/// As SeaORM's, but for those that repeat the address, which may hold a password.
+pub(crate) async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
+    let url = options.get_url().to_owned();
+    Database::connect(options).await.map_err(|error| {
+        if error.to_string().contains(&url) || format!("{error:?}").contains(&url) {
+            return not_understood().into();
+        }
+        error.into()
+    })
+}
+
+fn not_understood() -> Failure {
+    Failure::misuse(
+        "the database's address is not understood: it begins with postgres://, mysql:// or sqlite:, \
+         of an engine whose feature is on, and in a password #, /, ?, @ and % are written as \
+         %23, %2F, %3F, %40 and %25; it is not shown, as it may hold one",
+    )
 }
 
 /// Fills in what the options leave open.

@@ -37,8 +37,14 @@ async fn each_endpoint_asks_for_its_permission(engine: Engine) -> TestResult {
     let unknown = "/admin/database/health?database=nobody";
     get(&rig.app, unknown, None).await.problem(401);
     let probe = "/readyz?database=nobody";
-    let told = get(&rig.app, probe, None).await.problem(404);
-    assert!(told.get("databases").is_none(), "{told}");
+    let nobody = get(&rig.app, probe, None).await;
+    nobody.problem(401);
+    assert_eq!(
+        nobody.header("www-authenticate"),
+        "Bearer realm=\"resilient\""
+    );
+    let known = format!("/readyz?database={}", rig.db.name());
+    get(&rig.app, &known, None).await.problem(401);
     let told = get(&rig.app, probe, Some(READ)).await.problem(404);
     assert!(told["databases"].is_array(), "{told}");
     Ok(())

@@ -317,6 +317,34 @@ async fn what_a_hook_fails_of_is_logged_without_data(engine: Engine) -> TestResu
     Ok(())
 }
 
+/// An address that is not understood may hold a password all the same.
+#[tokio::test]
+async fn an_address_that_is_not_understood_is_not_repeated() {
+    for address in [
+        "postgres://app:hun#ter2@127.0.0.1:1/bank",
+        "postgres://app:hunter2@host:port/bank",
+        "mariadb://app:hunter2@127.0.0.1:1/bank",
+        "app:hunter2@127.0.0.1/bank",
+    ] {
+        let config = resilient_sea_orm::Config::default();
+        let configured = ResilientConnection::builder(address).config(&config);
+        for result in [
+            ResilientConnection::connect(address).await,
+            configured.connect().await,
+        ] {
+            let error = result.unwrap_err();
+            let mut told = format!("{error} {error:?}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                let _ = write!(told, " {cause} {cause:?}");
+                source = cause.source();
+            }
+            assert!(!told.contains("ter2"), "{address}: {told}");
+            assert!(told.contains("mysql://"), "{told}");
+        }
+    }
+}
+
 engine_tests! {
     no_message_and_no_log_line_holds_user_data_and_the_source_does,
     what_a_hook_fails_of_is_logged_without_data,

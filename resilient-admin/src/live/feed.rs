@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future;
+use futures_util::{FutureExt, future};
 use resilient_core::health::{Source, Sources};
 use tokio::{
     sync::{broadcast, broadcast::error::RecvError},
@@ -98,10 +98,13 @@ impl Feed {
         let ending = Ending(Arc::clone(&wire));
         let run = async move {
             let _ending = ending;
-            let all = pin!(future::join(task.snapshots(), task.events()));
+            // The one that ends has found the database gone, or another one under its name:
+            // listeners are to ask anew, and not to get the half of it.
+            let (snapshots, events) = (pin!(task.snapshots()), pin!(task.events()));
+            let all = pin!(future::select(snapshots, events).map(drop));
             match end {
                 Some(end) => drop(future::select(end, all).await),
-                None => drop(all.await),
+                None => all.await,
             }
         };
         let task = tokio::spawn(run).abort_handle();

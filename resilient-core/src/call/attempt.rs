@@ -15,7 +15,7 @@ use crate::{
     failure::{DriverError, Failure, Reason},
     policy::Level,
     scope::{Detached, Frame, Scope, swallowed},
-    time::Sleep,
+    time::{Sleep, poll_alarm},
     turns::TurnKeys,
 };
 
@@ -132,7 +132,7 @@ impl<D: Database> Attempt<D> {
     /// this is the first cause, not its being dropped.
     pub(super) fn poll_time(&mut self, waking: &mut task::Context<'_>) -> Poll<Failure> {
         match &mut self.alarm {
-            Some(alarm) => alarm.as_mut().poll(waking).map(|()| self.time_is_up()),
+            Some(alarm) => poll_alarm(alarm.as_mut(), waking).map(|()| self.time_is_up()),
             None => Poll::Pending,
         }
     }

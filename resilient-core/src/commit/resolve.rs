@@ -33,6 +33,9 @@ pub(crate) fn until<D: Database>(db: &D, deadline: Option<Instant>) -> Instant {
     deadline.unwrap_or(patience).max(now + LEAST)
 }
 
+/// How far the clocks of machines that make tokens and of those that ask may be apart.
+const SKEW: Duration = Duration::from_mins(5);
+
 /// Finds out what became of the transaction that a token was made for, and makes sure that it
 /// stays so. Asks again while the database is away, until `until`.
 ///
@@ -54,6 +57,9 @@ pub async fn resolve<D: Database>(
         // Each time anew: it grows old while the database is away.
         if !context.verify.can_tell(token.age_ms()) {
             return Err(too_old());
+        }
+        if token.ahead() > SKEW {
+            return Err(not_yet());
         }
         let left = until.saturating_duration_since(context.clock.now());
         // It may need a new connection first, which a short limit for COMMIT does not allow for.
@@ -94,6 +100,14 @@ fn is_hopeless(fault: &Fault) -> bool {
             | FaultKind::Other
     );
     answered && !matches!(fault.effect(), Effect::Connection | Effect::Unknown)
+}
+
+/// Its fence would stay for ever, as nothing that is tidied is as young.
+fn not_yet() -> DriverError {
+    let fault = Fault::new(FaultKind::Other, Effect::Statement);
+    DriverError::from(fault).with_advice(
+        "the token was made in the future, by this machine's clock: no transaction of it is known",
+    )
 }
 
 fn too_old() -> DriverError {

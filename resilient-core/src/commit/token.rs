@@ -4,6 +4,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     str::FromStr,
+    time::Duration,
 };
 
 use serde::{Serialize, Serializer};
@@ -54,6 +55,12 @@ impl CommitToken {
     pub fn age_ms(self) -> u64 {
         let made = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
         unix_ms().saturating_sub(made)
+    }
+
+    /// How far in the future it was made, by this machine's clock.
+    pub(crate) fn ahead(self) -> Duration {
+        let made = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
+        Duration::from_millis(made.saturating_sub(unix_ms()))
     }
 
     /// The least token that can have been made so many milliseconds ago or later.

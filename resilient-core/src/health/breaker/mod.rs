@@ -123,6 +123,16 @@ pub struct Breaker {
     machine: Mutex<Machine>,
 }
 
+/// What is gone is not open.
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        let closed = self.phase.load(Ordering::Acquire) & 1 == 1;
+        if !closed {
+            self.metrics.breaker_is(BreakerState::Closed);
+        }
+    }
+}
+
 impl Breaker {
     /// A closed breaker.
     pub fn new(
