@@ -120,6 +120,8 @@ async fn a_transfer_that_is_there_is_found_by_any_commit(engine: Engine) -> Test
         (503, "outcome_unknown"),
         "{unknown:?}"
     );
+    // Whoever asks has stored nothing, and no outcome of their own.
+    assert_eq!(unknown.body.get("outcome"), None, "{unknown:?}");
     let made = bank.transfer(key, VAULT, account, 5, "").await?;
     assert_eq!(made.status, 201, "{made:?}");
     let found = bank.get(&format!("/transfers/{key}{commit}")).await?;
