@@ -16,6 +16,10 @@ export class Refusal extends Error {
 export const token = {
   // A browser may forbid the storage: then the token lives as long as the page.
   kept: null,
+  /** Whether it can be sent in a header at all. */
+  allowed(value) {
+    return /^[\x20-\x7e]+$/.test(value);
+  },
   get() {
     try {
       return sessionStorage.getItem(KEY) ?? this.kept;

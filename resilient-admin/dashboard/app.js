@@ -3,12 +3,12 @@
 
 import { Refusal, address, ask, token } from "./api.js";
 import { Chart } from "./charts.js";
-import { showDeadlocks } from "./deadlocks.js";
+import { clearDeadlocks, showDeadlocks } from "./deadlocks.js";
 import { byId, el, setText, show } from "./dom.js";
-import { diagnose } from "./diagnose.js";
+import { clearDiagnostics, diagnose } from "./diagnose.js";
 import { count, moment, plural, rate, seconds, words } from "./format.js";
 import { History } from "./history.js";
-import { showMethods } from "./methods.js";
+import { clearMethods, showMethods } from "./methods.js";
 import * as panels from "./panels.js";
 import { Stream } from "./stream.js";
 
@@ -256,6 +256,8 @@ async function listDatabases(shown) {
     if (!(error instanceof Refusal)) throw error;
     return;
   }
+  // Another one may have been chosen meanwhile.
+  if (page?.database !== shown) return;
   const select = byId("database");
   const all = shown && !names.includes(shown) ? [shown, ...names] : names;
   byId("switch").hidden = all.length < 2;
@@ -286,7 +288,13 @@ function start(database) {
   delete document.body.dataset.access;
   byId("forget").hidden = token.get() === null;
   for (const chart of Object.values(charts)) chart.clear();
-  panels.clearLog();
+  // Nothing of one database may stand under the name of another.
+  panels.clearPanels();
+  clearMethods();
+  clearDeadlocks();
+  clearDiagnostics();
+  setText(byId("name"), database ?? "Database");
+  document.title = database ?? "Database";
   page = new Page(database);
 }
 
@@ -297,8 +305,14 @@ function chosen() {
 byId("access-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const input = byId("token");
-  token.set(input.value.trim());
+  const value = input.value.trim();
   input.value = "";
+  if (!token.allowed(value)) {
+    setText(byId("access-why"), "A token has only printable ASCII characters; this one has others, or none at all.");
+    input.focus();
+    return;
+  }
+  token.set(value);
   start(chosen());
 });
 

@@ -1,7 +1,7 @@
 // Who fights whom over which table: methods on the left, fights on the right, a line from each
 // method to its fights. All of it is said in words below the picture too.
 
-import { byId, el, empty, mark, method, show, svg, table } from "./dom.js";
+import { byId, clear, el, empty, mark, method, show, svg, table } from "./dom.js";
 import { count, moment, plural } from "./format.js";
 
 /** The most fights that are drawn, and that are listed. */
@@ -92,6 +92,13 @@ export function showDeadlocks(report = last) {
       lately(report.last),
     ];
   });
+}
+
+/** Forgets the last report. */
+export function clearDeadlocks() {
+  last = null;
+  clear(byId("deadlocks-graph"));
+  clear(byId("deadlocks-text"));
 }
 
 const COLUMNS = [

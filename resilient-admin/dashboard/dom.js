@@ -44,6 +44,12 @@ export function show(node, data, make) {
   node.replaceChildren(...[make(data)].flat(Infinity).filter(Boolean));
 }
 
+/** Takes away what is shown in a node. */
+export function clear(node) {
+  shown.delete(node);
+  node.replaceChildren();
+}
+
 /** A sentence where there is nothing to list. */
 export function empty(text) {
   return el("p", { class: "empty" }, text);

@@ -1,6 +1,6 @@
 // The table of methods, which can be put in another order by its columns' buttons.
 
-import { byId, cell, el, empty, setText } from "./dom.js";
+import { byId, cell, clear, el, empty, setText } from "./dom.js";
 import { count, percent, seconds, words } from "./format.js";
 
 function sum(counts) {
@@ -66,6 +66,13 @@ export function showMethods(snapshot) {
     ...m, name, retried: sum(m.retries), why: byFault(m.retries), unknown: m.outcomes.unknown ?? 0,
   }));
   draw();
+}
+
+/** Forgets them; the order stays. */
+export function clearMethods() {
+  methods = [];
+  parts = null;
+  clear(byId("methods-table"));
 }
 
 function draw() {

@@ -1,6 +1,6 @@
 // The panels that are sentences, lists and tables; each takes a report and shows it.
 
-import { byId, el, empty, mark, method, setText, show, table } from "./dom.js";
+import { byId, clear, el, empty, mark, method, setText, show, table } from "./dom.js";
 import { count, milliseconds, moment, percent, plural, rate, seconds, words } from "./format.js";
 
 const STATUS = {
@@ -229,7 +229,17 @@ export function note(severity, text, now = Date.now()) {
   while (list.children.length > MOST_LINES) list.lastChild.remove();
 }
 
-/** Begins the log anew. */
-export function clearLog() {
+const PANELS = [
+  "reasons", "figures", "pool-gauge", "violations-table", "tables-table", "leaks", "sessions-table",
+  "alerts-active", "alerts-history", "recommendations-list",
+];
+
+/** Forgets all that was reported, and begins the log anew. */
+export function clearPanels() {
+  const status = byId("status");
+  status.dataset.status = "unknown";
+  setText(status, "Waiting for the first report");
+  for (const id of PANELS) clear(byId(id));
+  setText(byId("announced"), "");
   byId("log-list").replaceChildren(el("li", { class: "empty" }, "Nothing yet: alerts, deadlocks, failed checks and recoveries appear here as they happen."));
 }

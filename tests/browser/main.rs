@@ -8,6 +8,7 @@ mod modules;
 mod page;
 mod pictures;
 mod service;
+mod switch;
 mod trouble;
 mod vendored;
 

@@ -24,6 +24,17 @@ async fn nobody_reads_without_a_token(engine: Engine) -> TestResult {
         "token"
     );
 
+    // What no header can hold is not sent, and not kept.
+    browser.press("a-token-with-ümlaut\u{e007}").await?;
+    browser
+        .until_text("#access", "only printable ASCII characters")
+        .await?;
+    let kept = "return [document.activeElement.id, document.querySelector('#token').value, \
+                sessionStorage.length]";
+    assert_eq!(
+        browser.run(kept).await?,
+        serde_json::json!(["token", "", 0])
+    );
     browser.press("no-such-token-at-all\u{e007}").await?;
     browser
         .until_text("#access", "does not accept this token")

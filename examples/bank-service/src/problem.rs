@@ -7,7 +7,10 @@ use axum::{
 use resilient_sea_orm::{ConstraintKind, Error, FaultKind, Outcome, Violation, constraint};
 use serde::Serialize;
 
-use crate::repositories::TransferError;
+use crate::repositories::{AskError, TransferError};
+
+const ASK_OR_SEND: &str =
+    "ask for it, or send the same request with the same Idempotency-Key again";
 
 /// What went wrong, for the program that asked (`code`) and the person behind it (`detail`).
 #[derive(Clone, Debug, Serialize)]
@@ -103,11 +106,11 @@ impl Problem {
             .suggest("make a new key for each transfer"),
             TransferError::Database(error) => {
                 let token = error.commit_token();
-                let mut problem = Self::from(error);
+                // By another attempt of the client's, whose answer may have been lost.
+                let nothing = "this request stored nothing; an earlier one with this key may have";
+                let mut problem = Self::of_storing(&error, nothing);
                 if problem.0.outcome == Some(Outcome::Unknown) {
-                    problem = problem.suggest(
-                        "ask for it, or send the same request with the same Idempotency-Key again",
-                    );
+                    problem = problem.suggest(ASK_OR_SEND);
                     problem.0.ask = Some(match token {
                         Some(token) => format!("{instance}?commit={token}"),
                         None => instance.clone(),
@@ -117,6 +120,84 @@ impl Problem {
             }
         };
         problem.about(instance)
+    }
+
+    /// Of a request that stores nothing and was only asking: there is no outcome to tell.
+    pub fn of_read(error: &Error) -> Self {
+        let problem = if passes(error) || error.outcome() == Outcome::Unknown {
+            let detail = "the database cannot answer at the moment";
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", detail)
+                .suggest("ask again in a moment")
+        } else {
+            let detail = "something is wrong on our side";
+            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        };
+        problem.logged(error)
+    }
+
+    /// Of a request that stores something.
+    pub fn of_write(error: &Error) -> Self {
+        Self::of_storing(error, "this request stored nothing")
+    }
+
+    /// Of the question what became of a transfer.
+    pub fn of_asking(error: &AskError, id: &str) -> Self {
+        let problem = match error {
+            AskError::Read(error) => Self::of_read(error),
+            AskError::Commit(error) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome_unknown",
+                "nobody can tell what became of that attempt",
+            )
+            .suggest(ASK_OR_SEND)
+            .logged(error),
+        };
+        problem.about(format!("/transfers/{id}"))
+    }
+
+    /// `nothing` is what is said where this request stored nothing.
+    fn of_storing(error: &Error, nothing: &str) -> Self {
+        if let Some(violation) = error.violation() {
+            return Self::of_violation(violation);
+        }
+        let outcome = error.outcome();
+        let mut problem = match outcome {
+            Outcome::Unknown => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome_unknown",
+                "the connection to the database was lost while the work was being stored; it may \
+                 be stored or not",
+            )
+            .suggest("send the same request again: what is stored is not stored a second time"),
+            Outcome::Committed => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "something is wrong on our side; what was asked for is stored all the same",
+            ),
+            // Not sent, or rolled back.
+            _ if passes(error) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "try_again",
+                format!("the database cannot do this at the moment; {nothing}"),
+            )
+            .suggest("send the same request again in a moment"),
+            _ => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                format!("something is wrong on our side; {nothing}"),
+            ),
+        };
+        problem.0.outcome = Some(outcome);
+        problem.logged(error)
+    }
+
+    fn logged(self, error: &Error) -> Self {
+        if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(%error, code = self.0.code, "a request was not served");
+        } else {
+            tracing::error!(%error, code = self.0.code, "a request has failed");
+        }
+        self
     }
 
     fn of_violation(violation: &Violation) -> Self {
@@ -134,46 +215,9 @@ impl Problem {
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        if let Some(violation) = error.violation() {
-            return Self::of_violation(violation);
-        }
-        let outcome = error.outcome();
-        let mut problem = match outcome {
-            Outcome::Unknown => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "outcome_unknown",
-                "the connection to the database was lost while the work was being stored; it may \
-                 be stored or not",
-            )
-            .suggest("send the same request again: what is stored is not stored a second time"),
-            _ if error.is_transient() || error.kind() == FaultKind::StatementTimeout => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "try_again",
-                "the database cannot do this at the moment; nothing was stored",
-            )
-            .suggest("send the same request again in a moment"),
-            Outcome::Committed => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "something is wrong on our side; what was asked for is stored all the same",
-            ),
-            // Not sent, or rolled back.
-            _ => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "something is wrong on our side; nothing was stored",
-            ),
-        };
-        problem.0.outcome = Some(outcome);
-        if problem.0.status == StatusCode::SERVICE_UNAVAILABLE {
-            tracing::warn!(%error, code = problem.0.code, "a request was not served");
-        } else {
-            tracing::error!(%error, code = problem.0.code, "a request has failed");
-        }
-        problem
-    }
+/// Whether the same may be possible in a moment.
+fn passes(error: &Error) -> bool {
+    error.is_transient() || error.kind() == FaultKind::StatementTimeout
 }
 
 impl IntoResponse for Problem {

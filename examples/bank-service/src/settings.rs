@@ -114,7 +114,7 @@ impl Settings {
             return Err(wrong("DRAIN_SECONDS", &format!("{drain:?}"), DRAIN));
         }
         Ok(Self {
-            database_url: checked(database_url)?.to_owned(),
+            database_url: checked(database_url)?,
             database: database::defaults(database_url).overlaid(variables)?,
             bind: bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             tokens: Tokens::of(variables)?,
@@ -150,10 +150,14 @@ fn wrong(name: &'static str, value: &str, allowed: &'static str) -> SettingsErro
 }
 
 /// The scheme alone is looked at and shown: the rest may hold a password.
-fn checked(url: &str) -> Result<&str, SettingsError> {
+fn checked(url: &str) -> Result<String, SettingsError> {
+    // MariaDB speaks MySQL's protocol, and SeaORM knows it by that name only.
+    if let Some(rest) = url.strip_prefix("mariadb:") {
+        return Ok(format!("mysql:{rest}"));
+    }
     let scheme = url.split_once(':').map(|(scheme, _)| scheme);
     match scheme {
-        Some("sqlite" | "postgres" | "postgresql" | "mysql" | "mariadb") => Ok(url),
+        Some("sqlite" | "postgres" | "postgresql" | "mysql") => Ok(url.to_owned()),
         _ => Err(wrong(
             "DATABASE_URL",
             &match scheme {

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{
     Bank,
@@ -18,7 +19,8 @@ pub(super) async fn show(
     State(bank): State<Bank>,
     InPath(id): InPath<i64>,
 ) -> Result<Json<account::Model>, Problem> {
-    let found = bank.accounts.find(id).await?;
+    let found = bank.accounts.find(id).await;
+    let found = found.map_err(|error| Problem::of_read(&error))?;
     found.map(Json).ok_or_else(no_account)
 }
 
@@ -29,7 +31,7 @@ pub(super) struct Page {
     /// How many transfers at most; 50 by default, 200 at most.
     limit: Option<u64>,
     /// The one that they come before.
-    before: Option<String>,
+    before: Option<Uuid>,
 }
 
 /// 200 with the account and its last transfers, 404.
@@ -43,14 +45,16 @@ pub(super) async fn statement(
         let detail = "the limit of a statement is from 1 to 200 transfers";
         return Err(Problem::refused("limit_out_of_range", "limit", detail));
     }
-    let before = page.before.as_deref();
-    let found = bank.accounts.statement(id, before, limit).await?;
+    let before = page.before.map(|before| before.to_string());
+    let found = (bank.accounts.statement(id, before.as_deref(), limit)).await;
+    let found = found.map_err(|error| Problem::of_read(&error))?;
     found.map(Json).ok_or_else(no_account)
 }
 
 /// 200 with what all accounts and transfers add up to.
 pub(super) async fn audit(State(bank): State<Bank>) -> Result<Json<Books>, Problem> {
-    Ok(Json(bank.audit.books().await?))
+    let books = bank.audit.books().await;
+    books.map(Json).map_err(|error| Problem::of_read(&error))
 }
 
 fn no_account() -> Problem {

@@ -89,7 +89,8 @@ pub(super) async fn show(
 ) -> Result<Answer<transfer::Model>, Problem> {
     let id = id.to_string();
     let Some(token) = asked.commit else {
-        let found = bank.transfers.find(&id).await?;
+        let found = bank.transfers.find(&id).await;
+        let found = found.map_err(|error| Problem::of_read(&error))?;
         return found.map(Answer).ok_or_else(|| {
             Problem::not_found("no such transfer is stored now")
                 .suggest("if one may be under way, send it again with its Idempotency-Key")
@@ -99,7 +100,7 @@ pub(super) async fn show(
         Problem::refused("not_a_commit", "commit", "commit is 32 hexadecimal digits")
     })?;
     let became = bank.transfers.became(&id, token).await;
-    match became.map_err(|error| Problem::from(error).about(format!("/transfers/{id}")))? {
+    match became.map_err(|error| Problem::of_asking(&error, &id))? {
         Became::Stored(made) => Ok(Answer(made)),
         Became::NotStored => Err(Problem::new(
             StatusCode::NOT_FOUND,

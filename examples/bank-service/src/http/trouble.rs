@@ -31,7 +31,8 @@ pub(super) async fn leak(
     State(bank): State<Bank>,
     InQuery(time): InQuery<Time>,
 ) -> Result<StatusCode, Problem> {
-    maker(&bank)?.leak(time.checked()?).await?;
+    let leaked = maker(&bank)?.leak(time.checked()?).await;
+    leaked.map_err(|error| Problem::of_read(&error))?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -40,7 +41,8 @@ pub(super) async fn slow(
     State(bank): State<Bank>,
     InQuery(time): InQuery<Time>,
 ) -> Result<StatusCode, Problem> {
-    maker(&bank)?.slow(time.checked()?).await?;
+    let slept = maker(&bank)?.slow(time.checked()?).await;
+    slept.map_err(|error| Problem::of_read(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -18,8 +18,8 @@ pub(super) async fn sign_up(
     Json(wanted): Json<SignUp>,
 ) -> Result<impl IntoResponse, Problem> {
     check(&wanted)?;
-    let new = bank.users.sign_up(&wanted).await?;
-    Ok(created(new))
+    let new = bank.users.sign_up(&wanted).await;
+    new.map(created).map_err(|error| Problem::of_write(&error))
 }
 
 /// What the database need not be asked for.

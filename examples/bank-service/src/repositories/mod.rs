@@ -7,7 +7,7 @@ mod users;
 
 pub use accounts::{Accounts, Statement};
 pub use audit::{Audit, Books};
-pub use transfers::{Became, Locks, Made, Order, TransferError, Transfers};
+pub use transfers::{AskError, Became, Locks, Made, Order, TransferError, Transfers};
 pub use users::{SignUp, SignedUp, Users};
 
 /// The bank's own account, which all money comes from.

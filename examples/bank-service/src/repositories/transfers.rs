@@ -67,6 +67,17 @@ pub enum TransferError {
     Database(resilient_sea_orm::Error),
 }
 
+/// Why nobody could say what became of a transfer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It could not be looked up.
+    #[error(transparent)]
+    Read(resilient_sea_orm::Error),
+    /// Nobody could tell in time whether that commit has happened, or nobody can any more.
+    #[error(transparent)]
+    Commit(resilient_sea_orm::Error),
+}
+
 /// The order in which the two rows are locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locks {
@@ -196,16 +207,23 @@ impl Transfers {
 
 impl Transfers {
     /// What became of a transfer whose outcome was unknown, by the token of that error. What is
-    /// not stored by then never will be.
+    /// not stored by then never will be. A transfer that is there needs nobody to ask after its
+    /// commit.
     ///
     /// # Errors
-    /// The database's, or that nobody could tell in time.
+    /// The database's, or that nobody could tell.
     ///
     /// # Cancel safety
     /// It can be asked again.
-    pub async fn became(&self, id: &str, token: CommitToken) -> Result<Became> {
-        let status = self.db.commit_status(token).await?;
-        Ok(match (self.find(id).await?, status) {
+    pub async fn became(&self, id: &str, token: CommitToken) -> Result<Became, AskError> {
+        if let Some(made) = self.find(id).await.map_err(AskError::Read)? {
+            return Ok(Became::Stored(made));
+        }
+        let status = self.db.commit_status(token).await;
+        let status = status.map_err(AskError::Commit)?;
+        // It may have been stored since.
+        let found = self.find(id).await.map_err(AskError::Read)?;
+        Ok(match (found, status) {
             (Some(made), _) => Became::Stored(made),
             (None, CommitStatus::NotCommitted) => Became::NotStored,
             (None, CommitStatus::Committed) => Became::OfSomethingElse,

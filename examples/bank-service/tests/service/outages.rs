@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use resilient_sea_orm::CommitToken;
 use serde_json::json;
 use support::{Ending, Engine, Fault, Plan, Proxy, TestDb, TestResult, engine_tests, wait_until};
 use uuid::Uuid;
@@ -96,6 +97,48 @@ async fn the_probes_tell_an_outage(engine: Engine) -> TestResult {
     bank.close().await
 }
 
+/// Who only asks hears nothing of storing, and who sends a key hears that it may be stored: an
+/// earlier request with it may have been.
+async fn an_outage_says_no_more_than_is_known(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    let proxy = Proxy::before(&test).await?;
+    let bank = Bank::at(test, proxy.url()).await?;
+    let (account, key) = (bank.account(0).await?, Uuid::new_v4());
+    let made = bank.transfer(key, VAULT, account, 5, "").await?;
+    assert_eq!(made.status, 201, "{made:?}");
+    proxy.down().await?;
+    for path in [
+        format!("/accounts/{account}"),
+        format!("/accounts/{account}/statement"),
+        "/audit".to_owned(),
+        format!("/transfers/{key}"),
+        format!("/transfers/{key}?commit={}", CommitToken::new()),
+    ] {
+        let asked = bank.get(&path).await?;
+        assert_eq!(
+            (asked.status, asked.problem()),
+            (503, "try_again"),
+            "{path}: {asked:?}"
+        );
+        assert_eq!(asked.body.get("outcome"), None, "{path}: {asked:?}");
+        assert!(!asked.body.to_string().contains("stored"), "{asked:?}");
+    }
+    // It has moved before the outage.
+    let again = bank.transfer(key, VAULT, account, 5, "").await?;
+    assert_eq!((again.status, again.problem()), (503, "try_again"));
+    let outcome = again.body["outcome"].as_str();
+    assert!(
+        matches!(outcome, Some("not_sent" | "rolled_back")),
+        "{again:?}"
+    );
+    let said = "this request stored nothing; an earlier one with this key may have";
+    let detail = again.body["detail"].as_str().expect("detail");
+    assert!(detail.ends_with(said), "{again:?}");
+    proxy.up().await?;
+    bank.close().await
+}
+
 engine_tests! { on_postgres on_mariadb:
-    an_unknown_outcome_can_be_asked_for, the_probes_tell_an_outage
+    an_unknown_outcome_can_be_asked_for, the_probes_tell_an_outage,
+    an_outage_says_no_more_than_is_known
 }

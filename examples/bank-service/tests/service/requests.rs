@@ -44,6 +44,11 @@ async fn they_are_refused_as_problem_documents(engine: Engine) -> TestResult {
         "limit_out_of_range",
     );
     refused(bank.get(&format!("{page}=x")).await?, 400, "bad_request");
+    // Each engine takes other texts; a transfer's number is none of those.
+    for before in ["x", "", "%00", "5974e655"] {
+        let page = format!("/accounts/1/statement?before={before}");
+        refused(bank.get(&page).await?, 400, "bad_request");
+    }
     refused(bank.get("/transfers/x").await?, 400, "bad_request");
     let unknown = format!("/transfers/{}", Uuid::new_v4());
     refused(bank.get(&unknown).await?, 404, "not_found");
@@ -104,6 +109,26 @@ async fn so_are_transfers(engine: Engine) -> TestResult {
     bank.close().await
 }
 
+/// A token from 1970: nobody can tell any more what became of that commit.
+async fn a_transfer_that_is_there_is_found_by_any_commit(engine: Engine) -> TestResult {
+    let bank = Bank::open(engine).await?;
+    let (account, key) = (bank.account(0).await?, Uuid::new_v4());
+    let commit = format!("?commit={}", "0".repeat(32));
+    let unknown = bank.get(&format!("/transfers/{key}{commit}")).await?;
+    assert_eq!(
+        (unknown.status, unknown.problem()),
+        (503, "outcome_unknown"),
+        "{unknown:?}"
+    );
+    // Whoever asks has stored nothing, and no outcome of their own.
+    assert_eq!(unknown.body.get("outcome"), None, "{unknown:?}");
+    let made = bank.transfer(key, VAULT, account, 5, "").await?;
+    assert_eq!(made.status, 201, "{made:?}");
+    let found = bank.get(&format!("/transfers/{key}{commit}")).await?;
+    assert_eq!((found.status, &found.body), (200, &made.body), "{found:?}");
+    bank.close().await
+}
+
 async fn a_statement_is_read_in_pages(engine: Engine) -> TestResult {
     let bank = Bank::open(engine).await?;
     let account = bank.account(0).await?;
@@ -138,5 +163,6 @@ async fn a_statement_is_read_in_pages(engine: Engine) -> TestResult {
 }
 
 engine_tests! {
-    they_are_refused_as_problem_documents, so_are_transfers, a_statement_is_read_in_pages
+    they_are_refused_as_problem_documents, so_are_transfers, a_statement_is_read_in_pages,
+    a_transfer_that_is_there_is_found_by_any_commit
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bank_service::{Settings, settings::LogFormat};
 use resilient_sea_orm::config::Environment;
-use support::TestResult;
+use support::{Engine, TestDb, TestResult, engine_tests};
 
-use crate::process::program;
+use crate::{process::program, rig::Bank};
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
     let variables = variables.iter().copied();
@@ -121,3 +121,16 @@ fn a_database_that_is_not_there_is_named_without_its_password() -> TestResult {
     assert!(!said.contains("hunter2"), "{said}");
     Ok(())
 }
+
+/// The engine's own name is a scheme too, and really leads there.
+async fn mariadb_is_reached_by_its_own_name(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    let rest = test.url().strip_prefix("mysql:").expect("its scheme");
+    let url = format!("mariadb:{rest}");
+    let bank = Bank::at(test, &url).await?;
+    let account = bank.account(7).await?;
+    assert_eq!(bank.cents(account).await?, 7);
+    bank.close().await
+}
+
+engine_tests! { on_mariadb: mariadb_is_reached_by_its_own_name }
