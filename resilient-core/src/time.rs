@@ -21,14 +21,13 @@ pub fn unix_ms() -> u64 {
 pin_project_lite::pin_project! {
     /// A future with a time limit; see [`in_time`]. Written out, as an `async fn` would keep the
     /// future twice.
-    #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InTime<F> {
         limit: Duration,
         #[pin]
         future: F,
-        #[pin]
-        timer: Option<tokio::time::Sleep>,
+        // Boxed, as every statement's future would be as large and as deep.
+        timer: Option<Sleep>,
     }
 }
 
@@ -48,21 +47,27 @@ pub fn in_time<F: Future>(limit: Duration, future: F) -> InTime<F> {
     }
 }
 
+impl<F> fmt::Debug for InTime<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InTime")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<F: Future> Future for InTime<F> {
     type Output = Option<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Some(output));
         }
-        if this.timer.is_none() {
-            this.timer.set(Some(tokio::time::sleep(*this.limit)));
-        }
-        match this.timer.as_mut().as_pin_mut() {
-            Some(timer) => poll_alarm(timer, cx).map(|()| None),
-            None => Poll::Pending,
-        }
+        let limit = *this.limit;
+        let timer = this
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        poll_alarm(timer.as_mut(), cx).map(|()| None)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use resilient_core::{
     Config, DriverError, Effect, Failure, Fault, FaultKind, Outcome,
     config::{ConfigError, Environment},
@@ -128,13 +129,19 @@ pub(crate) async fn open(
 ///
 /// # Errors
 /// As SeaORM's, but for those that repeat the address, which may hold a password.
-pub(crate) async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
+///
+/// Not an `async fn`, which would hold the options twice.
+pub(crate) fn connect(
+    options: ConnectOptions,
+) -> impl Future<Output = Result<DatabaseConnection>> + Send {
     let url = options.get_url().to_owned();
-    Database::connect(options).await.map_err(|error| {
-        if error.to_string().contains(&url) || format!("{error:?}").contains(&url) {
-            return not_understood().into();
-        }
-        error.into()
+    Database::connect(options).map(move |connected| {
+        connected.map_err(|error| {
+            if error.to_string().contains(&url) || format!("{error:?}").contains(&url) {
+                return not_understood().into();
+            }
+            error.into()
+        })
     })
 }
 
