@@ -123,14 +123,24 @@ async fn sessions_that_are_recovered_together_share_it(engine: Engine) -> TestRe
     for id in 0..20 {
         sessions.push(manager.session(&format!("w{id}")).await?);
     }
-    let all = sessions.iter().map(ManagedSession::recover);
-    for recovery in futures_util::future::join_all(all).await {
-        assert!(recovery?.verified);
+    // On a busy machine the server can have answered before the next one asks, who then has nobody
+    // to share with.
+    let mut made = Vec::new();
+    while !made.iter().any(|made| (2..=4).contains(made)) {
+        assert!(
+            made.len() < 10,
+            "recoveries of 20 sessions at a time: {made:?}"
+        );
+        let before = recoveries(&manager).await.succeeded;
+        let had: Vec<_> = sessions.iter().map(|s| s.report().recovered).collect();
+        let all = sessions.iter().map(ManagedSession::recover);
+        for recovery in futures_util::future::join_all(all).await {
+            assert!(recovery?.verified);
+        }
+        made.push(recoveries(&manager).await.succeeded - before);
+        let once = |(session, had): (&ManagedSession, u64)| session.report().recovered == had + 1;
+        assert!(sessions.iter().zip(had).all(once));
     }
-    let book = recoveries(&manager).await;
-    // The first one's and one for those who asked meanwhile; on a busy machine some ask later.
-    assert!((2..=4).contains(&book.succeeded), "{book:?}");
-    assert!(sessions.iter().all(|s| s.report().recovered == 1));
     Ok(())
 }
 
