@@ -176,7 +176,11 @@ fn size_and_age(config: &Config, options: &mut ConnectOptions) {
     }
     let most = options.get_max_connections().unwrap_or(pool.size);
     if options.get_min_connections().is_none() && health.enabled {
-        let floor = health.min_healthy_connections.min(pool.size).min(most);
+        // sqlx 0.9 opens lost ones again in the background and takes their places meanwhile, for
+        // up to a minute between two attempts (`min_connections_maintenance`): one place is left
+        // to those who ask for a connection when the server is back.
+        let some = pool.size.min(most).saturating_sub(1);
+        let floor = health.min_healthy_connections.min(some);
         options.min_connections(floor);
     }
     if options.get_idle_timeout().is_none() {
@@ -301,7 +305,7 @@ mod tests {
             .statement_timeout(9 * SECOND);
         let (options, limit) = applied(own, Hooks::Taken);
         assert_eq!(options.get_max_connections(), Some(1));
-        assert_eq!(options.get_min_connections(), Some(1));
+        assert_eq!(options.get_min_connections(), Some(0), "its place is free");
         assert_eq!(options.get_acquire_timeout(), Some(2 * SECOND));
         assert_eq!(options.get_idle_timeout(), Some(None));
         assert_eq!(options.get_max_lifetime(), Some(None));
