@@ -61,18 +61,24 @@ pub const ALLOCATIONS: &str = "allocations";
 pub const BYTES: &str = "bytes";
 /// The size of a call's future, in bytes; exact.
 pub const FUTURE: &str = "future";
+/// Round trips of a call on PostgreSQL; exact.
+pub const TRIPS_POSTGRES: &str = "on postgres";
+/// Round trips of a call on MariaDB; exact.
+pub const TRIPS_MARIADB: &str = "on mariadb";
 /// Nanoseconds of a call, the median of rounds; not to be compared between runs.
 pub const NANOSECONDS: &str = "ns";
 /// Wall time by that of the row it is compared with, the median of interleaved rounds.
 pub const WALL: &str = "wall ratio";
 
 /// The order in which columns are shown; others follow by name.
-pub const ORDER: [&str; 7] = [
+pub const ORDER: [&str; 9] = [
     INSTRUCTIONS,
     OVER,
     ALLOCATIONS,
     BYTES,
     FUTURE,
+    TRIPS_POSTGRES,
+    TRIPS_MARIADB,
     NANOSECONDS,
     WALL,
 ];

@@ -1,7 +1,7 @@
 //! Measures what it is asked for and reports it; started by `cargo xtask bench`, which builds
 //! the programs beside it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use resilient_benches::{
@@ -31,6 +31,9 @@ struct Arguments {
     /// How many methods a generated crate has
     #[arg(long, default_value_t = 1_000, value_name = "NUMBER")]
     methods: u32,
+    /// The program that counts round trips for --quick and --bless; it needs servers
+    #[arg(long, value_name = "PROGRAM", required_if_eq_any([("quick", "true"), ("bless", "true")]))]
+    round_trips: Option<PathBuf>,
     /// Where the report goes
     #[arg(long, value_name = "FOLDER")]
     output: PathBuf,
@@ -41,16 +44,15 @@ struct Arguments {
 
 fn main() -> Result {
     let arguments = Arguments::parse();
-    if arguments.quick || arguments.bless {
-        quick(&arguments)
-    } else {
-        full(&arguments)
+    match &arguments.round_trips {
+        Some(program) if arguments.quick || arguments.bless => quick(&arguments, program),
+        _ => full(&arguments),
     }
 }
 
-fn quick(arguments: &Arguments) -> Result {
+fn quick(arguments: &Arguments, round_trips: &Path) -> Result {
     let file = arguments.workspace.join("benches/baseline.json");
-    let rows = measure::exact(&arguments.output)?;
+    let rows = measure::exact(&arguments.output, round_trips)?;
     let report = Report::new(rows);
     report.write(&arguments.output.join("quick.json"))?;
     print(arguments, &report);

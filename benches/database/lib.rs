@@ -10,6 +10,7 @@
 )]
 
 mod transaction;
+mod trips;
 
 use resilient_benches::{Case, program::Group};
 
@@ -19,4 +20,4 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Groups that measure in ways of their own.
-pub const GROUPS: [Group; 0] = [];
+pub const GROUPS: [Group; 1] = [trips::GROUP];

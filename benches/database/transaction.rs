@@ -8,7 +8,8 @@ use std::{future::Future, sync::Arc};
 use resilient_benches::{Calls, Case, Result, Runner, Subject};
 use resilient_sea_orm::{ResilientConnection, resilient};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, IsolationLevel, Statement, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IsolationLevel, Statement,
+    TransactionTrait,
 };
 use support::{Engine, TestDb};
 
@@ -93,15 +94,29 @@ impl Bank {
     }
 }
 
-async fn change(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
-    let backend = connection.get_database_backend();
-    let read = Statement::from_sql_and_values(backend, READ, [1.into()]);
-    let row = connection.query_one_raw(read).await?;
-    let row = row.ok_or_else(|| DbErr::RecordNotFound("account 1".to_owned()))?;
-    let cents = row.try_get_by_index(0)?;
-    let write = Statement::from_sql_and_values(backend, WRITE, [1.into()]);
-    connection.execute_raw(write).await?;
+pub(super) async fn change(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
+    let cents = read(connection).await?;
+    connection
+        .execute_raw(of_account(connection, WRITE))
+        .await?;
     Ok(cents)
+}
+
+pub(super) async fn read(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
+    let row = connection
+        .query_one_raw(of_account(connection, READ))
+        .await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("account 1".to_owned()))?;
+    row.try_get_by_index(0)
+}
+
+fn of_account(connection: &impl ConnectionTrait, sql: &str) -> Statement {
+    let backend = connection.get_database_backend();
+    let sql = match backend {
+        DbBackend::MySql => sql.replace("$1", "?"),
+        _ => sql.to_owned(),
+    };
+    Statement::from_sql_and_values(backend, sql, [1.into()])
 }
 
 fn sea_orm(engine: Engine) -> Result<Box<dyn Subject>> {

@@ -54,7 +54,7 @@ impl Nothing {
         if let Place::Scope(scope) = current(self) {
             let mut turn = scope.turn(false).await?;
             black_box(turn.session()?);
-            turn.succeeded();
+            turn.succeeded(self.0.clock().now());
         }
         Ok(black_box(1))
     }
@@ -69,7 +69,7 @@ impl Nothing {
                 turn.failed(error.clone());
                 return Err(Failure::database(error));
             }
-            turn.succeeded();
+            turn.succeeded(self.0.clock().now());
         }
         Ok(black_box(1))
     }

@@ -13,6 +13,7 @@ use crate::{
     Failure, IsolationLevel,
     commit::{CommitStatus, CommitToken},
     failure::DriverError,
+    time::Spare,
     turns::HeldTurns,
 };
 
@@ -128,6 +129,11 @@ pub trait Session: fmt::Debug + Send + 'static {
     /// another one is taken instead, once.
     fn may_be_stale(&self) -> bool {
         false
+    }
+
+    /// The timer of waits for its answers, where it keeps one from one wait to the next.
+    fn spare_timer(&mut self) -> Option<&mut Spare> {
+        None
     }
 
     /// It failed with a fault that

@@ -1,13 +1,18 @@
 //! Time and randomness as traits, so that every policy can be tested without sleeping.
 
+mod limit;
+
 use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Poll, Waker},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+pub(crate) use limit::poll_alarm;
+pub use limit::{InTime, Spare, in_time, in_time_with};
 
 /// The wall clock in milliseconds since 1970, for reports; decisions are made on the monotonic
 /// clock.
@@ -16,68 +21,6 @@ pub fn unix_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-pin_project_lite::pin_project! {
-    /// A future with a time limit; see [`in_time`]. Written out, as an `async fn` would keep the
-    /// future twice.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct InTime<F> {
-        limit: Duration,
-        #[pin]
-        future: F,
-        // Boxed, as every statement's future would be as large and as deep.
-        timer: Option<Sleep>,
-    }
-}
-
-/// Waits for `future`, for at most so long by real time from when it is first pending; `None` if
-/// it did not come. What comes at once costs no timer, unlike with [`tokio::time::timeout`].
-///
-/// # Panics
-/// When it is pending outside of a tokio runtime with time enabled.
-///
-/// # Cancel safety
-/// That of `future`.
-pub fn in_time<F: Future>(limit: Duration, future: F) -> InTime<F> {
-    InTime {
-        limit,
-        future,
-        timer: None,
-    }
-}
-
-impl<F> fmt::Debug for InTime<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InTime")
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<F: Future> Future for InTime<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(output) = this.future.poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        let limit = *this.limit;
-        let timer = this
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        poll_alarm(timer.as_mut(), cx).map(|()| None)
-    }
-}
-
-/// Polls a time limit, beside something that may have used up the task's budget: a timer would wait
-/// for more of it then, and what always has something to do would never run into its limit.
-pub(crate) fn poll_alarm<S>(alarm: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<()>
-where
-    S: Future<Output = ()> + ?Sized,
-{
-    Pin::new(&mut tokio::task::unconstrained(alarm)).poll(cx)
 }
 
 /// A sleep in progress.

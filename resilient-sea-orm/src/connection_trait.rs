@@ -75,7 +75,8 @@ async fn on_pool(
             return Err(silence(limit));
         };
         session.hold(turns);
-        lost = Lost::on(session);
+        lost = Lost::on(session, measured.started());
+        let sent = Instant::now();
         let mut silent = true;
         let answer = async {
             let answer = session.submit(request).await;
@@ -83,6 +84,7 @@ async fn on_pool(
             answer
         };
         let result = limited(limit, answer).await;
+        session.answered(sent.elapsed(), &result);
         if let Err(error) = &result {
             session.failed(error);
         }
@@ -125,9 +127,9 @@ async fn writers_turn(pool: &Arc<Pool>, request: Request<'_>) -> Result<Option<H
 pub(crate) struct Lost(Option<(Instant, Option<u64>)>);
 
 impl Lost {
-    /// It is sent now, on this session.
-    pub(crate) fn on(session: &Session) -> Self {
-        Self(Some((Instant::now(), session.server_pid())))
+    /// It was sent then, on this session.
+    pub(crate) fn on(session: &Session, sent: Instant) -> Self {
+        Self(Some((sent, session.server_pid())))
     }
 
     /// It failed: enters the deadlock, if it was one.
@@ -173,37 +175,41 @@ pub(crate) async fn outside(pool: &Pool) -> Result<Session, DbErr> {
 /// In a transaction of the framework.
 pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Result<Reply, DbErr> {
     let backend = scope.database().connection.get_database_backend();
-    if let Some(refusal) = keywords::refusal(request.text(), backend) {
+    let plain = keywords::is_plain(request.text());
+    if !plain && let Some(refusal) = keywords::refusal(request.text(), backend) {
         return Err(misuse(refusal));
     }
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     if turn.watches_writes() && !keywords::only_reads(request.text()) {
         turn.writes();
     }
-    if keywords::may_commit(request.text(), backend) {
+    if !plain && keywords::may_commit(request.text(), backend) {
         turn.may_commit();
     }
     let limit = turn.limit();
     let session = turn.session().map_err(Error::from)?;
     let measured = Measured::start(scope.database());
-    let result = limited(limit, session.submit(request)).await;
-    measured.done(request, &result);
-    if result.is_ok() {
+    let sent = measured.started();
+    let result = session.submit_in_time(limit, request).await;
+    let now = measured.done(request, &result);
+    session.answered(now.saturating_duration_since(sent), &result);
+    if result.is_ok() && !plain {
         session.note(request.text());
     }
-    booked(turn, limit, request, result).await
+    booked(turn, limit, request, (sent, now), result).await
 }
 
-/// Books how a turn's statement ended.
+/// Books how a turn's statement ended, which was sent and answered then.
 pub(crate) async fn booked<T>(
     mut turn: Turn<Pool>,
     limit: Duration,
     request: Request<'_>,
+    (sent, answered): (Instant, Instant),
     result: Result<T, DbErr>,
 ) -> Result<T, DbErr> {
     match result {
         Ok(value) => {
-            turn.succeeded();
+            turn.succeeded(answered);
             Ok(value)
         }
         Err(error) => {
@@ -213,7 +219,6 @@ pub(crate) async fn booked<T>(
             #[cfg(feature = "sqlx-dep")]
             if diagnosed.fault.kind() == FaultKind::Deadlock {
                 let pid = resilient_core::driver::Session::server_pid(session);
-                let sent = turn.sent();
                 participants::seen(turn.database(), &error, request.text(), sent, pid);
             }
             turn.failed(diagnosed);

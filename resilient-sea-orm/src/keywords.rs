@@ -118,6 +118,13 @@ fn is_one_of(word: &str, list: &[&str]) -> bool {
     list.iter().any(|k| word.eq_ignore_ascii_case(k))
 }
 
+/// Whether a text is one statement that reads or changes rows, as most are, at the first glance:
+/// nothing that is refused, may commit or changes the schema.
+pub(crate) fn is_plain(sql: &str) -> bool {
+    const PLAIN: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
+    is_one_of(word(sql).0, PLAIN) && !sql.contains(';')
+}
+
 /// Why a text must not be sent inside a scope, or `None` if it may.
 pub(crate) fn refusal(sql: &str, backend: DbBackend) -> Option<&'static str> {
     const CONTROL: &[&str] = &[
@@ -273,6 +280,25 @@ mod tests {
 
     fn refused(sql: &str, backend: DbBackend) -> bool {
         refusal(sql, backend).is_some()
+    }
+
+    #[test]
+    fn plain_statements_are_nothing_that_is_looked_for() {
+        for sql in ["SELECT 1", "update t set a = 1", "INSERT INTO t VALUES (1)"] {
+            assert!(is_plain(sql), "{sql}");
+        }
+        for sql in [
+            "",
+            " SELECT 1",
+            "/*!50000 COMMIT */",
+            "SELECT 1; COMMIT",
+            "DROP TABLE t",
+            "CALL store()",
+            "SELECTED",
+            "COMMIT",
+        ] {
+            assert!(!is_plain(sql), "{sql}");
+        }
     }
 
     #[test]

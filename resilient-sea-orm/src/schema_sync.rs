@@ -2,7 +2,10 @@
 //!
 //! Inside a scope it asks in the scope's transaction, which alone sees what that has changed.
 
-use resilient_core::scope::{Place, Scope, current};
+use resilient_core::{
+    driver::Database,
+    scope::{Place, Scope, current},
+};
 use sea_orm::{DbBackend, DbErr, Statement, StatementBuilder, sea_query::SelectStatement};
 use sea_schema::{
     Connection,
@@ -25,9 +28,12 @@ async fn in_scope(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxR
 async fn ask(scope: &Scope<Pool>, statement: Statement) -> Result<Vec<SqlxRow>, DbErr> {
     let mut turn = scope.turn(false).await.map_err(Error::from)?;
     let limit = turn.limit();
+    let now = || scope.database().context().vitals().now();
     let session = turn.session().map_err(Error::from)?;
+    let sent = now();
     let result = limited(limit, session.schema_rows(&statement)).await;
-    booked(turn, limit, Request::All(&statement), result).await
+    let request = Request::All(&statement);
+    booked(turn, limit, request, (sent, now()), result).await
 }
 
 fn built(backend: DbBackend, select: &SelectStatement) -> Statement {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use resilient_core::{
-    driver::{Disposal, Session as _},
+    driver::{Database as _, Disposal, Session as _},
     health::breaker::Permit,
     scope::{Place, Scope, current},
 };
@@ -72,6 +72,7 @@ async fn in_scope(
         };
         // The rows borrow the session, the session borrows the turn: what the turn has to know
         // is told after the rows have ended.
+        let sent = database.context().vitals().now();
         let failed = {
             let mut rows = rows(session, &statement);
             let mut failed = None;
@@ -104,7 +105,8 @@ async fn in_scope(
             failed
         };
         let result = failed.map_or(Ok(()), Err);
-        if let Err(error) = booked(turn, limit, Request::All(&statement), result).await {
+        let times = (sent, database.context().vitals().now());
+        if let Err(error) = booked(turn, limit, Request::All(&statement), times, result).await {
             yield Err(error);
         }
     };
@@ -126,7 +128,7 @@ async fn on_pool<'a>(
             return Err(error);
         }
     };
-    let lost = Lost::on(&session);
+    let lost = Lost::on(&session, measured.started());
     let mut lent = Lent {
         session: Some(session),
         how: Disposal::Discard,

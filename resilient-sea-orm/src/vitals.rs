@@ -52,21 +52,36 @@ impl<'a> Measured<'a> {
         Self { pool, started }
     }
 
-    /// It was answered.
-    pub(crate) fn done(self, request: Request<'_>, result: &Result<Reply, DbErr>) {
+    /// When it began.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// It was answered just now. Says when that was.
+    pub(crate) fn done(self, request: Request<'_>, result: &Result<Reply, DbErr>) -> Instant {
+        let now = self.pool.context().vitals().now();
         let fault = result.as_ref().err().and_then(extract::fault);
         let rows = result.as_ref().map_or(0, |reply| changed(request, reply));
-        self.book(request.text(), fault.as_ref(), rows);
+        self.book_at(now, request.text(), fault.as_ref(), rows);
+        now
     }
 
     /// It failed, or its first row has come.
     pub(crate) fn book(self, sql: &str, fault: Option<&Fault>, rows: u64) {
+        let now = self.pool.context().vitals().now();
+        self.book_at(now, sql, fault, rows);
+    }
+
+    fn book_at(self, now: Instant, sql: &str, fault: Option<&Fault>, rows: u64) {
         let sent = Sent {
             sql,
             dialect: dialect(self.pool),
             started: self.started,
         };
-        self.pool.context().vitals().statement(sent, fault, rows);
+        self.pool
+            .context()
+            .vitals()
+            .statement(sent, now, fault, rows);
     }
 }
 

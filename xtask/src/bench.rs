@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: builds the programs of `benches/` and starts the one that measures.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::install;
 use crate::locate::Engine;
@@ -13,13 +14,24 @@ const RUNNER_VERSION: &str = "0.20.0";
 /// Groups that `resilient-benches` measures by itself; any other needs a database.
 const WITHOUT_DATABASE: [&str; 4] = ["memory", "failure", "threads", "compile"];
 
+/// What is measured on databases, and what starts the servers.
+const DATABASE: [&str; 5] = [
+    "--package",
+    "resilient-database-benches",
+    "--package",
+    "resilient-tests",
+    "--bins",
+];
+/// Which servers that needs.
+const ENGINES: [Engine; 2] = [Engine::Postgres, Engine::MariaDb];
+
 /// What is measured, and how it is shown.
 #[derive(clap::Args, Default)]
 pub(crate) struct BenchArguments {
     /// Only groups whose name begins with one of these: memory, failure, threads, compile,
     /// database and whatever else there is; all by default
     names: Vec<String>,
-    /// Only what is exact (instructions, allocations, sizes of futures), held against
+    /// Only what is exact (instructions, allocations, sizes of futures, round trips), held against
     /// `benches/baseline.json`
     #[arg(long, conflicts_with = "names")]
     pub(crate) quick: bool,
@@ -43,13 +55,18 @@ impl BenchArguments {
         }
     }
 
-    fn needs_database(&self) -> bool {
+    fn only_exact(&self) -> bool {
+        self.quick || self.bless
+    }
+
+    /// Whether what is measured on databases has to be built for speed.
+    fn times_databases(&self) -> bool {
         let without = |name: &String| {
             WITHOUT_DATABASE
                 .iter()
                 .any(|own| own.starts_with(name) || name.starts_with(own))
         };
-        !self.quick && !self.bless && (self.names.is_empty() || !self.names.iter().all(without))
+        !self.only_exact() && (self.names.is_empty() || !self.names.iter().all(without))
     }
 }
 
@@ -65,7 +82,7 @@ pub(crate) fn run(steps: &mut Steps, arguments: &BenchArguments) -> Result<(), F
         .get_current_dir()
         .map(Path::to_owned)
         .unwrap_or_default();
-    command = std::process::Command::new(release.join("bench"));
+    command = Command::new(release.join("bench"));
     command.args(&arguments.names);
     command.args(arguments.quick.then_some("--quick"));
     command.args(arguments.bless.then_some("--bless"));
@@ -73,22 +90,31 @@ pub(crate) fn run(steps: &mut Steps, arguments: &BenchArguments) -> Result<(), F
     command.args(["--methods", &arguments.methods.to_string()]);
     command.arg("--output").arg(target.join("bench"));
     command.arg("--workspace").arg(workspace);
-    if arguments.needs_database() {
-        install::missing(steps, &[Engine::Postgres])?;
-        let programs = [
-            "--package",
-            "resilient-database-benches",
-            "--package",
-            "resilient-tests",
-            "--bins",
-        ];
-        build(steps, &programs, &runner)?;
-        let mut servers = std::process::Command::new(release.join("with-servers"));
-        servers.arg(command.get_program()).args(command.get_args());
-        servers.env("RESILIENT_TEST_ENGINES", "sqlite,postgres");
-        command = servers;
+    if arguments.only_exact() {
+        // Round trips are the same in every build, and the tests need this one anyway.
+        install::missing(steps, &ENGINES)?;
+        let mut programs = step::cargo(&["build"]);
+        programs.args(DATABASE).env("GUNGRAUN_RUNNER", &runner);
+        steps.run("build", programs)?;
+        let debug = target.join("debug");
+        command
+            .arg("--round-trips")
+            .arg(debug.join("database-cases"));
+        command = with_servers(&debug, &command, "postgres,mariadb");
+    } else if arguments.times_databases() {
+        install::missing(steps, &ENGINES)?;
+        build(steps, &DATABASE, &runner)?;
+        command = with_servers(&release, &command, "sqlite,postgres,mariadb");
     }
     steps.run("bench", command)
+}
+
+/// The same command with servers of these engines.
+fn with_servers(programs: &Path, command: &Command, engines: &str) -> Command {
+    let mut servers = Command::new(programs.join("with-servers"));
+    servers.arg(command.get_program()).args(command.get_args());
+    servers.env("RESILIENT_TEST_ENGINES", engines);
+    servers
 }
 
 fn build(steps: &mut Steps, what: &[&str], runner: &Path) -> Result<(), Failure> {

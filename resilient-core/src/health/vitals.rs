@@ -154,10 +154,9 @@ impl Vitals {
         self.now().saturating_duration_since(self.base)
     }
 
-    /// Books a statement that was sent at `started` and is answered now. `rows` are those it
+    /// Books a statement that was sent at `started` and was answered at `now`. `rows` are those it
     /// changed, 0 if it read.
-    pub fn statement(&self, sent: Sent<'_>, fault: Option<&Fault>, rows: u64) {
-        let now = self.now();
+    pub fn statement(&self, sent: Sent<'_>, now: Instant, fault: Option<&Fault>, rows: u64) {
         #[cfg(feature = "opentelemetry")]
         crate::metrics::opentelemetry::statement(&self.database, sent, now, fault);
         let error = fault.is_some_and(is_error);

@@ -7,6 +7,8 @@ use parts::Node;
 pub use parts::ScopeId;
 pub(crate) use parts::{Admission, CommitStep, Holder, Marker, Stage};
 
+use std::time::Instant;
+
 use super::hooks::{Hook, Hooks};
 use crate::{
     CommitToken, Effect, Failure, admission::Permit, driver::Control, health::sessions::Ticket,
@@ -190,6 +192,13 @@ impl Ledger {
             self.stack.push(node);
         }
         made
+    }
+
+    /// A statement has ended: its owner uses the transaction.
+    pub(crate) fn used(&self, now: Instant) {
+        if let Some(ticket) = &self.ticket {
+            ticket.used(now);
+        }
     }
 
     /// Records that a statement of `scope` did well.

@@ -30,14 +30,6 @@ impl<D: Database> Transaction<D> {
         self.ledger().ticket = Some(ticket);
     }
 
-    /// A statement of it has ended.
-    pub(super) fn used(&self) {
-        let now = self.db.context().clock.now();
-        if let Some(ticket) = &self.ledger().ticket {
-            ticket.used(now);
-        }
-    }
-
     /// Its owner says that it is meant to be open for long.
     pub(crate) fn refresh(&self) {
         let now = self.db.context().clock.now();

@@ -94,6 +94,18 @@ impl<D: Database> Transaction<D> {
         caller: Option<ScopeId>,
         stream: bool,
     ) -> Result<Turn<D>, Failure> {
+        // Most often nobody else wants it.
+        if let Ok(session) = Arc::clone(&self.wire).try_lock_owned() {
+            let mut turn = Turn::new(self, scope, session);
+            if let Some(steps) = self.admit_at_once(&mut turn, scope, caller, stream) {
+                if stream {
+                    // Who waits for the session since then would wait for the stream.
+                    self.turns.notify_waiters();
+                }
+                turn.prepare(steps).await?;
+                return Ok(turn);
+            }
+        }
         loop {
             let mut freed = pin!(self.turns.notified());
             freed.as_mut().enable();
@@ -162,6 +174,29 @@ impl<D: Database> Transaction<D> {
                 }
             }
         }
+    }
+
+    /// What a turn that has the session already is to send first; `None` if it may have to wait,
+    /// or is refused.
+    fn admit_at_once(
+        &self,
+        turn: &mut Turn<D>,
+        scope: ScopeId,
+        caller: Option<ScopeId>,
+        stream: bool,
+    ) -> Option<Vec<Control>> {
+        let mut ledger = self.ledger();
+        if ledger.streaming || caller.is_some_and(|caller| ledger.waits_for_caller(scope, caller)) {
+            return None;
+        }
+        let Admission::Ready(steps) = ledger.admit(scope) else {
+            return None;
+        };
+        if stream {
+            ledger.streaming = true;
+            turn.streams();
+        }
+        Some(steps)
     }
 
     /// Waits for the session.

@@ -1,7 +1,7 @@
 //! One statement's turn on a transaction's connection.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use crate::{
     driver::{Control, Database, Disposal, Session},
     failure::{DriverError, Failure, Reason},
     health::{breaker::Breaker, recovery::RecoveryStep},
-    time::in_time,
+    time::in_time_with,
 };
 
 /// The right to send one statement. Dropping it unfinished (the statement's future was
@@ -31,8 +31,6 @@ pub struct Turn<D: Database> {
     /// Something was sent and its answer is outstanding.
     on_wire: bool,
     streaming: bool,
-    /// When the statement was sent.
-    sent: Option<Instant>,
 }
 
 /// Whether the rows of a stream have begun to come.
@@ -58,7 +56,6 @@ impl<D: Database> Turn<D> {
             session: Some(session),
             on_wire: false,
             streaming: false,
-            sent: None,
         }
     }
 
@@ -295,7 +292,6 @@ impl<D: Database> Turn<D> {
     /// When the session is gone, which a turn that was granted does not see.
     pub fn session(&mut self) -> Result<&mut D::Session, Failure> {
         self.on_wire = true;
-        self.sent.get_or_insert_with(Instant::now);
         self.session
             .as_mut()
             .and_then(|slot| slot.as_mut())
@@ -312,11 +308,6 @@ impl<D: Database> Turn<D> {
         Ok((session.ok_or_else(ended)?, Flow(&mut self.on_wire)))
     }
 
-    /// When the statement was sent.
-    pub fn sent(&self) -> Instant {
-        self.sent.unwrap_or_else(Instant::now)
-    }
-
     /// The transaction's database.
     pub fn database(&self) -> &Arc<D> {
         self.transaction.database()
@@ -327,20 +318,22 @@ impl<D: Database> Turn<D> {
         self.transaction.database().context().limits().statement
     }
 
-    /// The statement did well.
-    pub fn succeeded(mut self) {
+    /// The statement did well; its answer came at `now`, by the clock of the database's context.
+    pub fn succeeded(mut self, now: Instant) {
         self.on_wire = false;
-        self.transaction.used();
-        self.transaction.ledger().succeeded(self.scope);
+        let mut ledger = self.transaction.ledger();
+        ledger.used(now);
+        ledger.succeeded(self.scope);
     }
 
     /// The statement failed. The scope, or all of the transaction, may be lost with it.
     pub fn failed(mut self, error: DriverError) {
         self.on_wire = false;
-        self.transaction.used();
         let session = self.session.as_mut().and_then(|slot| slot.as_mut());
         self.transaction.fault(&error.fault, session);
+        let now = self.database().context().clock.now();
         let mut ledger = self.transaction.ledger();
+        ledger.used(now);
         // A stale plan stays in the session's cache.
         ledger.untrusted |=
             lost_on_the_way(&error.fault) || error.fault.kind() == FaultKind::StalePlan;
@@ -397,9 +390,12 @@ pub(super) async fn limited<D: Database>(
     // In real time whatever the policy's clock: a test's clock must not make a live server look
     // silent.
     let limit = db.context().limits().control;
-    in_time(limit, session.control(steps))
-        .await
-        .unwrap_or_else(|| Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()))
+    let mut spare = session.spare_timer().map(mem::take).unwrap_or_default();
+    let answer = in_time_with(&mut spare, limit, session.control(steps)).await;
+    if let Some(kept) = session.spare_timer() {
+        *kept = spare;
+    }
+    answer.unwrap_or_else(|| Err(Fault::new(FaultKind::ConnectionLost, Effect::Connection).into()))
 }
 
 /// Whether the session went away with the answer.

@@ -138,7 +138,7 @@ impl FakeDb {
         }
         match turn.session()?.exchange("work").await {
             Ok(()) => {
-                turn.succeeded();
+                turn.succeeded(self.context().clock().now());
                 Ok(())
             }
             Err(error) => {
@@ -153,7 +153,7 @@ impl FakeDb {
         if let Place::Scope(scope) = current(self) {
             let mut turn = scope.turn(false).await?;
             turn.session()?.exchange("read").await.unwrap();
-            turn.succeeded();
+            turn.succeeded(self.context().clock().now());
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::{
 use resilient_core::{
     CallOptions, Effect, Failure, FaultKind, Outcome, Propagation, Reason,
     call::{Call, run},
-    driver::BeginOptions,
+    driver::{BeginOptions, Database},
     metrics,
     policy::Delay,
     scope::Scope,
@@ -323,7 +323,8 @@ async fn the_only_writer_is_one_at_a_time_and_readers_do_not_mind() {
     inside.await.unwrap();
     // A handle's too.
     let handle = Scope::root(&db, BeginOptions::default());
-    handle.turn(false).await.unwrap().succeeded();
+    let turn = handle.turn(false).await.unwrap();
+    turn.succeeded(db.context().clock().now());
     let mut waits = pin!(write());
     assert!(!polls(waits.as_mut(), 20));
     handle.abandon();

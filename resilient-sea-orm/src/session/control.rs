@@ -23,24 +23,45 @@ pub(crate) async fn sqlx_control<DB: sqlx::Database>(
 where
     for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
 {
-    use sqlx::Executor;
     let text = crate::control::sql(steps, backend, markers, restore);
-    let result = if apart {
-        let mut result = Ok(DB::QueryResult::default());
+    let mut result = Ok(());
+    if apart {
         for statement in crate::control::separate(&text) {
             let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
-            result = conn.execute(statement).await;
+            result = executed::<DB, _>(conn, statement).await.map(drop);
             if result.is_err() {
                 break;
             }
         }
-        result
     } else {
-        conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await
-    };
-    result
-        .map(drop)
-        .map_err(|error| control_error(&Arc::new(error), steps, backend, markers))
+        let text = sqlx::raw_sql(sqlx::AssertSqlSafe(text));
+        result = executed::<DB, _>(conn, text).await.map(drop);
+    }
+    result.map_err(|error| control_error(&Arc::new(error), steps, backend, markers))
+}
+
+/// The same as sqlx's `execute`, without the boxes and streams that it wraps around the answers.
+#[cfg(feature = "sqlx-dep")]
+pub(super) async fn executed<'c, 'q, DB, Q>(
+    conn: &'c mut DB::Connection,
+    query: Q,
+) -> Result<DB::QueryResult, sqlx::Error>
+where
+    DB: sqlx::Database,
+    &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
+    Q: sqlx::Execute<'q, DB> + 'q,
+    'q: 'c,
+{
+    use futures_util::TryStreamExt;
+    use sqlx::Executor;
+    let mut answers = conn.fetch_many(query);
+    let mut all = DB::QueryResult::default();
+    while let Some(answer) = answers.try_next().await? {
+        if let sqlx::Either::Left(done) = answer {
+            all.extend([done]);
+        }
+    }
+    Ok(all)
 }
 
 /// What a failure of these steps means.

@@ -5,6 +5,7 @@ mod control;
 
 use std::{
     future::Future,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use resilient_core::{
     DriverError, Effect,
     driver::{Control, Disposal},
     health::{Closing, Lease, speaks_against_others},
-    time::in_time,
+    time::{Spare, in_time, in_time_with},
     turns::HeldTurns,
 };
 use sea_orm::{
@@ -22,6 +23,8 @@ use sea_orm::{
     QueryResult, Statement,
 };
 
+#[cfg(feature = "sqlx-dep")]
+use control::executed;
 #[cfg(feature = "sqlx-dep")]
 pub(crate) use control::sqlx_control;
 
@@ -92,6 +95,8 @@ pub struct Session {
     pub(crate) faults: Option<Arc<crate::testing::Slot>>,
     #[cfg(feature = "testing")]
     pub(crate) late: Option<crate::testing::Late>,
+    /// Of the limits on waits for its answers.
+    timer: Spare,
     /// The turns that its transaction or statement has.
     turns: Option<HeldTurns>,
     /// Last, so that the connection is on its way back when it counts as given back.
@@ -130,6 +135,7 @@ impl Session {
             handover: None,
             handed: 0,
             settled: false,
+            timer: Spare::default(),
             turns: None,
             #[cfg(feature = "testing")]
             faults: None,
@@ -213,34 +219,43 @@ impl Session {
     pub(crate) async fn send(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         let sent = Instant::now();
         let result = self.pass(request).await;
-        self.answered(sent, &result);
+        self.answered(sent.elapsed(), &result);
         result
     }
 
-    /// A statement of the caller's own, which a fault plan may strike.
+    /// A statement of the caller's own, which a fault plan may strike. Whoever measures it says
+    /// how long it [took](Self::answered).
     pub(crate) async fn submit(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         #[cfg(feature = "testing")]
         if let Some(faults) = &self.faults
             && let Some(strike) = faults.at(crate::testing::Point::Statement, request.text())
         {
-            let result = Box::pin(self.disturbed(strike, request)).await;
-            self.mark(&result);
-            return result;
+            return Box::pin(self.disturbed(strike, request)).await;
         }
-        // Written out, and boxed with this feature, as each `async fn` in between makes the
-        // futures of callers deeper.
-        let sent = Instant::now();
+        // Boxed with this feature, as each `async fn` in between makes the futures of callers
+        // deeper.
         #[cfg(feature = "testing")]
-        let result = Box::pin(self.pass(request)).await;
+        return Box::pin(self.pass(request)).await;
         #[cfg(not(feature = "testing"))]
-        let result = self.pass(request).await;
-        self.answered(sent, &result);
-        result
+        self.pass(request).await
     }
 
-    fn answered(&self, sent: Instant, result: &Result<Reply, DbErr>) {
+    /// [`submit`](Self::submit) within a limit.
+    pub(crate) async fn submit_in_time(
+        &mut self,
+        limit: Duration,
+        request: Request<'_>,
+    ) -> Result<Reply, DbErr> {
+        let mut timer = mem::take(&mut self.timer);
+        let answer = in_time_with(&mut timer, limit, self.submit(request)).await;
+        self.timer = timer;
+        answer.unwrap_or_else(|| Err(silence(limit)))
+    }
+
+    /// A statement was answered, or given up, after so long.
+    pub(crate) fn answered(&self, took: Duration, result: &Result<Reply, DbErr>) {
         if let Some(lease) = &self.lease {
-            lease.sent(sent.elapsed());
+            lease.sent(took);
         }
         self.mark(result);
     }
@@ -284,11 +299,11 @@ impl Session {
     pub(crate) async fn pass(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         match &mut self.wire {
             #[cfg(feature = "sqlx-postgres")]
-            Wire::Postgres(conn) => sqlx_send!(conn, request),
+            Wire::Postgres(conn) => sqlx_send!(sqlx::Postgres, conn, request),
             #[cfg(feature = "sqlx-mysql")]
-            Wire::MySql(conn) => sqlx_send!(conn, request),
+            Wire::MySql(conn) => sqlx_send!(sqlx::MySql, conn, request),
             #[cfg(feature = "sqlx-sqlite")]
-            Wire::Sqlite(conn) => sqlx_send!(conn, request),
+            Wire::Sqlite(conn) => sqlx_send!(sqlx::Sqlite, conn, request),
             Wire::SeaOrm { db, transaction } => match transaction {
                 Some(transaction) => through(transaction, request).await,
                 None => through(db, request).await,
@@ -355,20 +370,20 @@ macro_rules! sqlx_query {
 
 #[cfg(feature = "sqlx-dep")]
 macro_rules! sqlx_send {
-    ($conn:expr, $request:expr) => {{
+    ($database:ty, $conn:expr, $request:expr) => {{
         use sqlx::Executor;
         let named = crate::named::Remembers::remembers(&**$conn);
         match $request {
-            Request::Execute(s) => $conn
-                .execute(sqlx_query!(s, named))
+            Request::Execute(s) => executed::<$database, _>($conn, sqlx_query!(s, named))
                 .await
                 .map(|done| Reply::Done(done.into()))
                 .map_err(exec_err),
-            Request::Unprepared(sql) => $conn
-                .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
-                .await
-                .map(|done| Reply::Done(done.into()))
-                .map_err(exec_err),
+            Request::Unprepared(sql) => {
+                executed::<$database, _>($conn, sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
+                    .await
+                    .map(|done| Reply::Done(done.into()))
+                    .map_err(exec_err)
+            }
             Request::One(s) => $conn
                 .fetch_optional(sqlx_query!(s, named))
                 .await
@@ -425,6 +440,10 @@ impl resilient_core::driver::Session for Session {
 
     fn server_pid(&self) -> Option<u64> {
         self.lease.as_ref()?.server_pid()
+    }
+
+    fn spare_timer(&mut self) -> Option<&mut Spare> {
+        Some(&mut self.timer)
     }
 
     fn may_be_stale(&self) -> bool {
