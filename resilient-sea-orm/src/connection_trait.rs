@@ -75,8 +75,8 @@ async fn on_pool(
             return Err(silence(limit));
         };
         session.hold(turns);
-        lost = Lost::on(session, measured.started());
         let sent = Instant::now();
+        lost = Lost::on(session, sent);
         let mut silent = true;
         let answer = async {
             let answer = session.submit(request).await;
@@ -84,7 +84,7 @@ async fn on_pool(
             answer
         };
         let result = limited(limit, answer).await;
-        session.answered(sent.elapsed(), &result);
+        session.measured(sent.elapsed());
         if let Err(error) = &result {
             session.failed(error);
         }
@@ -192,7 +192,7 @@ pub(crate) async fn in_scope(scope: &Scope<Pool>, request: Request<'_>) -> Resul
     let sent = measured.started();
     let result = session.submit_in_time(limit, request).await;
     let now = measured.done(request, &result);
-    session.answered(now.saturating_duration_since(sent), &result);
+    session.measured(now.saturating_duration_since(sent));
     if result.is_ok() && !plain {
         session.note(request.text());
     }
@@ -213,6 +213,14 @@ pub(crate) async fn booked<T>(
             Ok(value)
         }
         Err(error) => {
+            // By real time, as the list of transactions has it.
+            #[cfg(feature = "sqlx-dep")]
+            let sent = {
+                let (now, took) = (Instant::now(), answered.saturating_duration_since(sent));
+                now.checked_sub(took).unwrap_or(now)
+            };
+            #[cfg(not(feature = "sqlx-dep"))]
+            let _ = sent;
             let session = turn.session().map_err(Error::from)?;
             // Boxed, as it is rare and deep.
             let diagnosed = Box::pin(session.diagnose(&error, request, limit)).await;

@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
@@ -128,7 +129,7 @@ async fn on_pool<'a>(
             return Err(error);
         }
     };
-    let lost = Lost::on(&session, measured.started());
+    let lost = Lost::on(&session, Instant::now());
     let mut lent = Lent {
         session: Some(session),
         how: Disposal::Discard,

@@ -157,7 +157,7 @@ pub async fn number(db: &ResilientConnection, sql: &str) -> i64 {
 }
 
 /// Adds `cents` to one account.
-pub async fn add(db: &ResilientConnection, id: i32, cents: i64) -> Result<()> {
+pub async fn add(db: &impl ConnectionTrait, id: i32, cents: i64) -> Result<()> {
     db.execute_unprepared(&format!(
         "UPDATE account SET balance = balance + {cents} WHERE id = {id}"
     ))

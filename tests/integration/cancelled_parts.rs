@@ -216,6 +216,26 @@ async fn a_runtime_may_end_under_running_calls(engine: Engine) -> TestResult {
     Ok(())
 }
 
+/// Its connection's worker is a thread of its own; the timers that it was used with are gone.
+#[test]
+fn a_handle_goes_on_in_another_runtime_on_sqlite() -> TestResult {
+    let runtime = || Builder::new_current_thread().enable_all().build();
+    let first = runtime()?;
+    let (bank, handle) = first.block_on(async {
+        let bank = Rig::new(2).bank(Engine::Sqlite, 2).await;
+        let handle = bank.db.begin().await?;
+        add(&handle, 1, -1).await?;
+        Ok::<_, Error>((bank, handle))
+    })?;
+    drop(first);
+    runtime()?.block_on(async {
+        add(&handle, 2, 1).await?;
+        handle.commit().await?;
+        nothing_open(&bank).await;
+        Ok(())
+    })
+}
+
 engine_tests! {
     a_statement_dropped_inside_the_body_is_never_committed_past,
     a_nested_call_dropped_inside_the_body_is_there_in_full_or_the_call_fails,

@@ -95,16 +95,9 @@ impl<D: Database> Transaction<D> {
         stream: bool,
     ) -> Result<Turn<D>, Failure> {
         // Most often nobody else wants it.
-        if let Ok(session) = Arc::clone(&self.wire).try_lock_owned() {
-            let mut turn = Turn::new(self, scope, session);
-            if let Some(steps) = self.admit_at_once(&mut turn, scope, caller, stream) {
-                if stream {
-                    // Who waits for the session since then would wait for the stream.
-                    self.turns.notify_waiters();
-                }
-                turn.prepare(steps).await?;
-                return Ok(turn);
-            }
+        if let Some((mut turn, steps)) = self.turn_at_once(scope, caller, stream) {
+            turn.prepare(steps).await?;
+            return Ok(turn);
         }
         loop {
             let mut freed = pin!(self.turns.notified());
@@ -176,27 +169,35 @@ impl<D: Database> Transaction<D> {
         }
     }
 
-    /// What a turn that has the session already is to send first; `None` if it may have to wait,
-    /// or is refused.
-    fn admit_at_once(
-        &self,
-        turn: &mut Turn<D>,
+    /// A turn for which nothing has to be waited, and what it is to send first; `None` if it may
+    /// have to wait, or is refused.
+    fn turn_at_once(
+        self: &Arc<Self>,
         scope: ScopeId,
         caller: Option<ScopeId>,
         stream: bool,
-    ) -> Option<Vec<Control>> {
-        let mut ledger = self.ledger();
-        if ledger.streaming || caller.is_some_and(|caller| ledger.waits_for_caller(scope, caller)) {
-            return None;
-        }
-        let Admission::Ready(steps) = ledger.admit(scope) else {
-            return None;
+    ) -> Option<(Turn<D>, Vec<Control>)> {
+        let (session, steps) = {
+            let mut ledger = self.ledger();
+            let waits = |caller| ledger.waits_for_caller(scope, caller);
+            if ledger.streaming || caller.is_some_and(waits) {
+                return None;
+            }
+            let Admission::Ready(steps) = ledger.admit(scope) else {
+                return None;
+            };
+            // With the books still open, so that they are true of whoever has the session.
+            let session = Arc::clone(&self.wire).try_lock_owned().ok()?;
+            ledger.streaming |= stream;
+            (session, steps)
         };
+        let mut turn = Turn::new(self, scope, session);
         if stream {
-            ledger.streaming = true;
             turn.streams();
+            // Who waits for the session since then would wait for the stream.
+            self.turns.notify_waiters();
         }
-        Some(steps)
+        Some((turn, steps))
     }
 
     /// Waits for the session.

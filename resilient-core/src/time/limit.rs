@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::{
+    runtime::{Handle, Id},
+    time::{Instant, Sleep, sleep, sleep_until},
+};
 
 pin_project_lite::pin_project! {
     /// A future with a time limit; see [`in_time`]. Written out, as an `async fn` would keep the
@@ -34,11 +37,12 @@ enum Limit {
 ///
 /// To arm a timer and to take it back costs more than all else that a limit needs. This one stays
 /// armed in between, and is set anew only where it would come too late, or has come too early.
-/// It belongs to the runtime that it was first used in.
+/// Where the next wait is in another runtime, that one's own takes its place: the runtime that a
+/// timer was armed in may have ended, or be driven by nobody.
 ///
 /// Boxed, as every statement's future would be as large and as deep.
 #[derive(Debug, Default)]
-pub struct Spare(Option<Pin<Box<Sleep>>>);
+pub struct Spare(Option<(Id, Pin<Box<Sleep>>)>);
 
 /// Waits for `future`, for at most so long by real time from when it is first pending; `None` if
 /// it did not come. What comes at once costs no timer, unlike with [`tokio::time::timeout`].
@@ -97,16 +101,21 @@ impl<F: Future, S: BorrowMut<Spare>> Future for InTime<F, S> {
 
 impl Spare {
     fn poll(&mut self, limit: &mut Limit, cx: &mut Context<'_>) -> Poll<()> {
+        let runtime = Handle::current().id();
+        self.0.take_if(|(armed_in, _)| *armed_in != runtime);
         let end = match (*limit, &self.0) {
             (Limit::Until(end), _) => end,
             (Limit::For(time), Some(_)) => end_of(time),
             // A new timer knows its own end.
-            (Limit::For(time), None) => self.0.insert(Box::pin(sleep(time))).deadline(),
+            (Limit::For(time), None) => {
+                let (_, timer) = self.0.insert((runtime, Box::pin(sleep(time))));
+                timer.deadline()
+            }
         };
         *limit = Limit::Until(end);
-        let timer = self
+        let (_, timer) = self
             .0
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+            .get_or_insert_with(|| (runtime, Box::pin(sleep_until(end))));
         if timer.deadline() > end {
             timer.as_mut().reset(end);
         }
@@ -176,12 +185,12 @@ mod tests {
         assert_eq!(in_time_with(&mut spare, SECOND, ready(1)).await, Some(1));
         assert!(spare.0.is_none(), "what comes at once needs none");
         in_time_with(&mut spare, SECOND * 30, yield_now()).await;
-        let armed = spare.0.as_ref().map(|timer| timer.deadline());
+        let armed = armed_for(&spare);
         for _ in 0..5 {
             advance(SECOND).await;
             in_time_with(&mut spare, SECOND * 30, yield_now()).await;
         }
-        assert_eq!(spare.0.as_ref().map(|timer| timer.deadline()), armed);
+        assert_eq!(armed_for(&spare), armed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -193,16 +202,47 @@ mod tests {
         }
     }
 
+    fn armed_for(spare: &Spare) -> Option<Instant> {
+        spare.0.as_ref().map(|(_, timer)| timer.deadline())
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().build().unwrap()
+    }
+
+    /// What hangs is to fail the test.
+    fn not_for_ever<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (told, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || told.send(work()));
+        ended.recv_timeout(SECOND * 30).expect("it ends")
+    }
+
+    #[test]
+    fn a_timer_of_another_runtime_is_not_waited_for() {
+        for ended in [false, true] {
+            let waited = not_for_ever(move || {
+                let mut spare = Spare::default();
+                let (first, second) = (runtime(), runtime());
+                first.block_on(in_time_with(&mut spare, SECOND * 60, yield_now()));
+                assert!(armed_for(&spare).is_some());
+                // One that has ended would panic, and one that nobody drives never tell the time.
+                let first = Some(first).filter(|_| !ended);
+                let waited = in_time_with(&mut spare, SECOND / 50, pending::<()>());
+                let waited = second.block_on(waited);
+                drop(first);
+                waited
+            });
+            assert_eq!(waited, None);
+        }
+    }
+
     /// tokio lets a task take so many messages at a time; a timer that is polled after them would
     /// be put off again and again.
     #[test]
     fn what_uses_up_the_budget_of_its_task_runs_into_its_limit_all_the_same() {
-        let (told, ended) = std::sync::mpsc::channel();
-        // If it hangs, it is this test that fails.
-        std::thread::spawn(move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_time().build().unwrap();
-            let answer = runtime.block_on(async {
+        let answer = not_for_ever(|| {
+            runtime().block_on(async {
                 let (sender, mut receiver) = mpsc::unbounded_channel();
                 sender.send(()).unwrap();
                 let busy = async {
@@ -211,9 +251,8 @@ mod tests {
                     }
                 };
                 in_time(SECOND / 50, busy).await
-            });
-            told.send(answer).unwrap();
+            })
         });
-        assert_eq!(ended.recv_timeout(SECOND * 30), Ok(None));
+        assert_eq!(answer, None);
     }
 }

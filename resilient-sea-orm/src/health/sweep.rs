@@ -83,8 +83,9 @@ pub(super) async fn sweep<DB: Known>(
 /// Opens connections until there are enough; how many.
 async fn refill<DB: Known>(pool: &sqlx::Pool<DB>, health: &PoolHealth) -> u32 {
     let settings = health.connections.settings();
-    let floor = settings.min_healthy_connections;
-    let floor = floor.min(pool.options().get_max_connections());
+    // One place is left to callers.
+    let some = pool.options().get_max_connections().saturating_sub(1);
+    let floor = settings.min_healthy_connections.min(some);
     // Held until there are enough: the pool opens another one only when none is idle.
     let mut held = Vec::new();
     while pool.size() < floor {

@@ -219,25 +219,30 @@ impl Session {
     pub(crate) async fn send(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         let sent = Instant::now();
         let result = self.pass(request).await;
-        self.answered(sent.elapsed(), &result);
+        self.measured(sent.elapsed());
+        self.mark(&result);
         result
     }
 
-    /// A statement of the caller's own, which a fault plan may strike. Whoever measures it says
-    /// how long it [took](Self::answered).
+    /// A statement of the caller's own, which a fault plan may strike. Whoever
+    /// [measures](Self::measured) it says how long it took.
     pub(crate) async fn submit(&mut self, request: Request<'_>) -> Result<Reply, DbErr> {
         #[cfg(feature = "testing")]
         if let Some(faults) = &self.faults
             && let Some(strike) = faults.at(crate::testing::Point::Statement, request.text())
         {
-            return Box::pin(self.disturbed(strike, request)).await;
+            let result = Box::pin(self.disturbed(strike, request)).await;
+            self.mark(&result);
+            return result;
         }
         // Boxed with this feature, as each `async fn` in between makes the futures of callers
         // deeper.
         #[cfg(feature = "testing")]
-        return Box::pin(self.pass(request)).await;
+        let result = Box::pin(self.pass(request)).await;
         #[cfg(not(feature = "testing"))]
-        self.pass(request).await
+        let result = self.pass(request).await;
+        self.mark(&result);
+        result
     }
 
     /// [`submit`](Self::submit) within a limit.
@@ -253,11 +258,10 @@ impl Session {
     }
 
     /// A statement was answered, or given up, after so long.
-    pub(crate) fn answered(&self, took: Duration, result: &Result<Reply, DbErr>) {
+    pub(crate) fn measured(&self, took: Duration) {
         if let Some(lease) = &self.lease {
             lease.sent(took);
         }
-        self.mark(result);
     }
 
     /// Notes whether the connection is lost.
