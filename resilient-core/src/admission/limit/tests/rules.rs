@@ -1,6 +1,9 @@
 //! Each rule by itself, for a limit that is told of one transaction after another.
 
-use super::*;
+use super::{
+    stretch::{COMMITS, SHORTEST},
+    *,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
