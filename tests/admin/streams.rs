@@ -1,17 +1,25 @@
 //! What event streams carry, and when they end.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http_body_util::BodyExt;
 use resilient_admin::{Admin, Databases};
 use resilient_sea_orm::{
-    Builder, DatabaseManager, HealthSettings, ResilientConnection, health::alerts::AlertKind,
+    Builder, DatabaseManager, HealthSettings, ResilientConnection,
+    health::{Source, Sources, alerts::AlertKind},
     prelude::*,
 };
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use support::{Engine, Proxy, TestDb, TestResult, engine_tests, wait_until};
+use tokio::time::timeout;
 
 use crate::{
     PATIENCE,
@@ -74,7 +82,7 @@ impl Stream {
                 }
                 continue;
             }
-            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await;
+            let frame = timeout(PATIENCE, self.body.frame()).await;
             let frame = frame.expect("an event in time")?.expect("no error");
             let bytes = frame.into_data().expect("data");
             self.rest.push_str(str::from_utf8(&bytes).expect("text"));
@@ -233,6 +241,59 @@ async fn streams_end_with_their_database(engine: Engine) -> TestResult {
     Ok(())
 }
 
+/// A manager's databases, and whether one was asked for in vain.
+#[derive(Clone, Debug)]
+struct Watched {
+    manager: DatabaseManager,
+    missed: Arc<AtomicBool>,
+}
+
+impl Sources for Watched {
+    fn names(&self) -> Vec<String> {
+        Sources::names(&self.manager)
+    }
+
+    fn source(&self, name: &str) -> Option<Arc<dyn Source>> {
+        let found = self.manager.source(name);
+        if found.is_none() {
+            self.missed.store(true, Ordering::SeqCst);
+        }
+        found
+    }
+}
+
+/// A stream has snapshots and events of one database or ends: the half of it, of which the other
+/// half does not know, would pass for silence.
+async fn streams_end_with_either_half(engine: Engine) -> TestResult {
+    // The events find it gone within a second, long before the next snapshot is due.
+    let (_test, db) = database(engine).await?;
+    let databases = DatabaseManager::builder().database("main", db.clone());
+    let manager = databases.build()?;
+    let app = quick(resilient_admin::router(manager.clone()));
+    let app = app.stream_interval(Duration::from_hours(1)).build()?;
+    let mut stream = Stream::open(&app).await;
+    stream.find("snapshot", |_| true).await;
+    manager.remove("main")?;
+    timeout(PATIENCE, stream.ends()).await?;
+    // A snapshot finds it gone; it is there again before the events look.
+    manager.add("main", db.clone())?;
+    let missed = Arc::<AtomicBool>::default();
+    let watched = Watched {
+        manager: manager.clone(),
+        missed: Arc::clone(&missed),
+    };
+    let app = quick(resilient_admin::router(watched));
+    let app = app.stream_interval(Duration::from_millis(10)).build()?;
+    let mut stream = Stream::open(&app).await;
+    stream.find("snapshot", |_| true).await;
+    manager.remove("main")?;
+    let missed = async || Ok(missed.load(Ordering::SeqCst));
+    wait_until("it is missed", PATIENCE, missed).await?;
+    manager.add("main", db)?;
+    timeout(PATIENCE, stream.ends()).await?;
+    Ok(())
+}
+
 async fn a_database_in_the_place_of_another_is_heard(engine: Engine) -> TestResult {
     let (_one, first) = database(engine).await?;
     let (_two, second) = database(engine).await?;
@@ -324,6 +385,7 @@ engine_tests! { on_sqlite:
     slow_listeners_are_told_what_they_missed,
     streams_end_with_the_service,
     streams_end_with_their_database,
+    streams_end_with_either_half,
     a_database_in_the_place_of_another_is_heard,
     there_are_no_more_streams_than_allowed,
     silence_is_filled_with_comments,

@@ -162,6 +162,28 @@ async fn a_token_may_grow_too_old_while_it_is_asked_for(engine: Engine) -> TestR
     Ok(())
 }
 
+/// A fence for it would stay for ever, as markers are tidied by when they were made.
+async fn a_token_of_the_future_leaves_nothing_behind(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    let db = connect(test.url(), 1, CommitMode::Verified, SILENCE, LONG).await?;
+    db.ensure_marker_table().await?;
+    let ahead = |minutes: u64| -> TestResult<CommitToken> {
+        let made = SystemTime::now() + Duration::from_mins(minutes);
+        let ms = made.duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
+        Ok(format!("{ms:012x}{:020x}", 1).parse()?)
+    };
+    let refused = db.commit_status(ahead(6)?).await;
+    let error = refused.expect_err("no clock is as wrong");
+    assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+    assert!(error.to_string().contains("made in the future"), "{error}");
+    assert_eq!(test.rows("resilient_commits").await?, 0);
+    // One of a machine whose clock is a little ahead is asked for.
+    ask(&db, ahead(4)?, CommitStatus::NotCommitted).await?;
+    assert_eq!(test.rows("resilient_commits").await?, 1);
+    Ok(())
+}
+
+engine_tests! { a_token_of_the_future_leaves_nothing_behind }
 engine_tests! { on_postgres on_mariadb:
     a_token_may_grow_too_old_while_it_is_asked_for,
     later_it_tells_the_truth,

@@ -11,40 +11,19 @@
 //!
 //! What turned out wrong is tried again after a time that doubles.
 
+mod stretch;
+mod trial;
+
 use std::time::{Duration, Instant};
+
+use stretch::{Found, Stretch};
+use trial::{Trial, Verdict};
 
 /// More than any pool has connections.
 pub(crate) const UNLIMITED: usize = 1 << 20;
 
-/// Commits of a full stretch, and its least and greatest length.
-const COMMITS: u32 = 100;
-const SHORTEST: Duration = Duration::from_millis(25);
-const LONGEST: Duration = Duration::from_millis(400);
-
 /// Without anybody in flight for so long, a stretch begins anew.
 const IDLE: Duration = Duration::from_millis(100);
-
-/// Waste from which on a lower limit is tried, and below which a higher one costs nothing. Less
-/// is cheaper than to look for something better.
-const WASTEFUL: f64 = 0.3;
-const CLEAN: f64 = 0.12;
-
-/// The same for the share of attempts that waited for a lock in vain: others waited for them
-/// meanwhile, which no clock of theirs tells.
-const STALLED: f64 = 0.05;
-const FLOWING: f64 = 0.005;
-
-/// What a lower limit must reach of the score before, and a higher one.
-const AS_MUCH: f64 = 0.97;
-const MORE: f64 = 1.05;
-
-/// What decides at once; what is in between is measured in turns, so many times.
-const FAR_MORE: f64 = 1.3;
-const FAR_LESS: f64 = 0.8;
-const TURNS: u32 = 2;
-
-/// How much of the waste is held against a limit: it costs the server, and retries run out.
-const DISLIKE: f64 = 0.15;
 
 /// Pauses between trials.
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
@@ -79,167 +58,12 @@ pub(crate) enum Ended {
     Void,
 }
 
-/// What happened in a stretch.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    since: Instant,
-    /// Whether no more than the limit are in flight: before, the earlier limit has its effect.
-    settled: bool,
-    done: u32,
-    contended: u32,
-    stalled: u32,
-    busy: Duration,
-    wasted: Duration,
-    fastest: Duration,
-    entered: u32,
-    waited: u32,
-    peak: usize,
-}
-
-/// What it comes to.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    length: Duration,
-    /// Done a second.
-    goodput: f64,
-    waste: f64,
-    stalled: f64,
-    contended: u32,
-    /// The fastest commit's time over the mean of all.
-    gradient: f64,
-    /// Whether the limit kept anybody waiting.
-    binding: bool,
-    peak: usize,
-}
-
-impl Found {
-    fn in_trouble(&self) -> bool {
-        self.contended > 1 && (self.waste >= WASTEFUL || self.stalled >= STALLED)
-    }
-
-    fn clean(&self) -> bool {
-        self.waste < CLEAN && self.stalled < FLOWING
-    }
-
-    fn score(&self) -> f64 {
-        self.goodput * (1.0 - DISLIKE * self.waste)
-    }
-}
-
-impl Stretch {
-    fn new(now: Instant, settled: bool) -> Self {
-        Self {
-            since: now,
-            settled,
-            done: 0,
-            contended: 0,
-            stalled: 0,
-            busy: Duration::ZERO,
-            wasted: Duration::ZERO,
-            fastest: Duration::MAX,
-            entered: 0,
-            waited: 0,
-            peak: 0,
-        }
-    }
-
-    fn over(&self, now: Instant) -> bool {
-        let length = now.saturating_duration_since(self.since);
-        length >= LONGEST || (length >= SHORTEST && self.done >= COMMITS)
-    }
-
-    fn found(&self, now: Instant) -> Found {
-        let length = now.saturating_duration_since(self.since);
-        let seconds = length.as_secs_f64().max(f64::MIN_POSITIVE);
-        let busy = self.busy.as_secs_f64().max(f64::MIN_POSITIVE);
-        let all = f64::from(self.done + self.contended).max(1.0);
-        let mean = busy / all;
-        let fastest = if self.done == 0 {
-            0.0
-        } else {
-            self.fastest.as_secs_f64()
-        };
-        Found {
-            length,
-            goodput: f64::from(self.done) / seconds,
-            stalled: f64::from(self.stalled) / all,
-            waste: self.wasted.as_secs_f64() / busy,
-            contended: self.contended,
-            gradient: fastest / mean,
-            binding: self.waited * 2 > self.entered,
-            peak: self.peak,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// It is what it is until then.
     Resting(Instant),
     /// Another limit is tried against the one before.
     Trying(Trial),
-}
-
-/// Two limits in turns, so that a machine that is slower for a while does not decide.
-#[derive(Clone, Copy, Debug)]
-struct Trial {
-    before: usize,
-    tried: usize,
-    /// The sums of what they scored.
-    score_before: f64,
-    score_tried: f64,
-    /// Stretches of the tried one.
-    stretches: u32,
-}
-
-/// What became of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Open,
-    Right,
-    Wrong,
-}
-
-impl Trial {
-    fn down(&self) -> bool {
-        self.tried < self.before
-    }
-
-    /// Whether the tried one, that came to `found`, is right.
-    fn verdict(&self, found: Found) -> Verdict {
-        let ratio = if self.score_before > 0.0 {
-            self.score_tried / self.score_before
-        } else if self.down() || self.score_tried > 0.0 {
-            f64::INFINITY
-        } else {
-            0.0
-        };
-        if self.down() && !found.binding {
-            // Nobody had to wait for it.
-            return Verdict::Right;
-        }
-        if ratio >= FAR_MORE {
-            return Verdict::Right;
-        }
-        if ratio <= FAR_LESS {
-            return Verdict::Wrong;
-        }
-        let free = found.clean() && !self.down();
-        if self.stretches < TURNS && !free {
-            return Verdict::Open;
-        }
-        // Without a limit nobody waits for nothing: the first one has to be worth it.
-        let enough = match (self.down() && self.before < UNLIMITED, free) {
-            (true, _) => AS_MUCH,
-            (false, true) => 1.0,
-            (false, false) => MORE,
-        };
-        if ratio >= enough {
-            Verdict::Right
-        } else {
-            Verdict::Wrong
-        }
-    }
 }
 
 /// How many at a time.

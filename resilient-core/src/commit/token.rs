@@ -147,6 +147,16 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_ahead_by_as_much_as_it_was_made_in_the_future() {
+        assert_eq!(CommitToken::of(5, 0).ahead(), Duration::ZERO);
+        let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+        let ahead = CommitToken::of(unix_ms() + 3_600_000, 0).attempt(9).ahead();
+        assert!(ahead <= hour && ahead + minute > hour, "{ahead:?}");
+        let last: CommitToken = "f".repeat(32).parse().unwrap();
+        assert!(last.ahead() > hour && last.age_ms() == 0);
+    }
+
+    #[test]
     fn text_that_is_no_token_is_refused() {
         for text in [
             "",

@@ -7,11 +7,7 @@ use std::{
 };
 
 use super::{
-    Frame,
-    committing::boxed,
-    ledger::Stage,
-    refusal,
-    transaction::{Transaction, first},
+    Frame, committing::boxed, grant::first, ledger::Stage, refusal, transaction::Transaction,
 };
 use crate::{
     Effect, Fault, FaultKind,

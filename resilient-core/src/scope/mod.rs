@@ -4,6 +4,7 @@ mod admitted;
 mod committing;
 mod detached;
 mod frame;
+mod grant;
 mod hooks;
 mod in_turn;
 mod ledger;

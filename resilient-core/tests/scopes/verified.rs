@@ -3,7 +3,11 @@
 use std::{cell::Cell, time::Duration};
 
 use resilient_core::{
-    CallOptions, CommitMode, Effect, FaultKind, FaultSet, Outcome, call::run, policy::Delay,
+    CallOptions, CommitMode, CommitStatus, CommitToken, Effect, FaultKind, FaultSet, Outcome,
+    call::run,
+    commit::resolve,
+    policy::Delay,
+    time::{Clock, unix_ms},
 };
 
 use crate::fake::{Error, FakeDb};
@@ -191,4 +195,24 @@ async fn a_nested_method_that_asks_for_it_makes_the_whole_transaction_verified()
     );
     // What was sent before it asked may have written; nobody looked.
     assert_eq!(db.server.lock().unwrap().markers.len(), 1);
+}
+
+/// As one whose clock is so many minutes ahead made it.
+fn token_ahead(minutes: u64) -> CommitToken {
+    let made = unix_ms() + minutes * 60_000;
+    format!("{made:012x}{:020x}", 1).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_token_of_the_future_is_refused_before_it_leaves_a_fence() {
+    let db = FakeDb::new();
+    let until = db.clock.now() + Duration::from_secs(10);
+    // Nothing that is tidied would ever be as young as the fence's row.
+    let error = resolve(&db, token_ahead(6), until).await.unwrap_err();
+    let advice = error.advice.unwrap_or_default();
+    assert!(advice.contains("made in the future"), "{advice}");
+    assert!(db.log().is_empty(), "{:?}", db.log());
+    // Clocks may be that far apart.
+    let status = resolve(&db, token_ahead(4), until).await.unwrap();
+    assert_eq!(status, CommitStatus::NotCommitted);
 }

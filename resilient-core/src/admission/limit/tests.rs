@@ -1,5 +1,7 @@
 //! The limit against servers that are simulated, so that nothing depends on this one.
 
+mod rules;
+
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::*;

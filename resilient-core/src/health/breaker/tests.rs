@@ -14,20 +14,18 @@ use super::{
     BreakerState::{Closed, HalfOpen, Open},
     *,
 };
-use crate::time::FakeClock;
+use crate::{metrics, time::FakeClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DOWN: FaultKind = FaultKind::ServerUnavailable;
 
 fn breaker(config: BreakerConfig) -> (Breaker, FakeClock, Events) {
+    counted(config, Arc::default())
+}
+
+fn counted(config: BreakerConfig, by: Arc<ConnectionMetrics>) -> (Breaker, FakeClock, Events) {
     let (clock, events) = (FakeClock::new(), Events::default());
-    let breaker = Breaker::new(
-        "db",
-        config,
-        Arc::new(clock.clone()),
-        Arc::default(),
-        events.clone(),
-    );
+    let breaker = Breaker::new("db", config, Arc::new(clock.clone()), by, events.clone());
     (breaker, clock, events)
 }
 
@@ -179,6 +177,39 @@ fn what_began_before_it_opened_neither_closes_nor_reopens_it() {
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
     probe.succeeded();
     assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+/// What the metrics say of the breakers of this name.
+fn state_of(name: &str) -> BreakerState {
+    metrics::global().snapshot().connections[name].breaker_state
+}
+
+#[test]
+fn a_breaker_that_is_gone_is_not_open() {
+    const NAME: &str = "a breaker that is gone";
+    let of = || counted(three(), metrics::global().connection(NAME));
+    for probes in [false, true] {
+        let (breaker, clock, _) = of();
+        open(&breaker);
+        assert_eq!(state_of(NAME), Open);
+        if probes {
+            clock.advance(SECOND * 5);
+            drop(breaker.admit().unwrap());
+            assert_eq!(state_of(NAME), HalfOpen);
+        }
+        drop(breaker);
+        assert_eq!(state_of(NAME), Closed);
+    }
+}
+
+#[test]
+fn a_closed_breaker_that_goes_says_nothing_of_an_open_one_of_its_name() {
+    const NAME: &str = "an open breaker that stays";
+    let of = || counted(three(), metrics::global().connection(NAME)).0;
+    let (stays, goes) = (of(), of());
+    open(&stays);
+    drop(goes);
+    assert_eq!(state_of(NAME), Open);
 }
 
 #[test]
