@@ -26,22 +26,30 @@ const DATABASE: Program = Program {
     counted: "database-cases-counted",
 };
 
-/// The group of round trips, which a program counts by itself.
-const ROUND_TRIPS: &str = "database-round-trips";
+/// The group of round trips, which a program of its own counts.
+pub const ROUND_TRIPS: &str = "database-round-trips";
 
 /// The exact figures of what the baseline keeps: instructions, allocations and sizes of what needs
-/// no database, and the round trips that the program `database` counts, which may be one of a
-/// build that is not optimised.
+/// no database, and the round trips that a program counts, which may be one of a build that is not
+/// optimised.
 ///
 /// # Errors
 /// If a program fails.
-pub fn exact(output: &Path, database: &Path) -> Result<Vec<Row>> {
+pub fn exact(output: &Path, round_trips: &Path) -> Result<Vec<Row>> {
     let mut cases = list(MEMORY.name)?;
     cases.retain(|case| case.kept);
     let mut rows = figures(&MEMORY, cases, output)?;
-    eprintln!("bench: {ROUND_TRIPS}");
-    rows.extend(ask_at(database, &["rows", ROUND_TRIPS])?);
+    rows.extend(trips(round_trips)?);
     Ok(rows)
+}
+
+/// What the program counts that knows how.
+///
+/// # Errors
+/// If it fails.
+pub fn trips(program: &Path) -> Result<Vec<Row>> {
+    eprintln!("bench: {ROUND_TRIPS}");
+    ask_at(program, &["rows", ROUND_TRIPS])
 }
 
 /// All figures of all groups that are wanted.

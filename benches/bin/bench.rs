@@ -31,7 +31,7 @@ struct Arguments {
     /// How many methods a generated crate has
     #[arg(long, default_value_t = 1_000, value_name = "NUMBER")]
     methods: u32,
-    /// The program that counts round trips for --quick and --bless; it needs servers
+    /// The program that counts round trips; it needs servers
     #[arg(long, value_name = "PROGRAM", required_if_eq_any([("quick", "true"), ("bless", "true")]))]
     round_trips: Option<PathBuf>,
     /// Where the report goes
@@ -71,6 +71,11 @@ fn full(arguments: &Arguments) -> Result {
         names.is_empty() || names.iter().any(|name| group.starts_with(name))
     };
     let mut rows = measure::everything(&arguments.output, wanted)?;
+    if let Some(program) = &arguments.round_trips
+        && wanted(measure::ROUND_TRIPS)
+    {
+        rows.extend(measure::trips(program)?);
+    }
     if wanted(compile::GROUP) {
         let host = compile::Host::new(&arguments.workspace, &arguments.output)?;
         rows.extend(compile::rows(&host, arguments.methods)?);

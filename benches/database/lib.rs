@@ -1,4 +1,5 @@
-//! What a resilient call costs on real databases, which the tests' harness starts.
+//! What a resilient call costs on real databases: a file, and the server whose address
+//! `with-servers` sets.
 //!
 //! To add a row, add a [`Case`](resilient_benches::Case) to a list here or in a module of its own;
 //! what cannot be measured as calls one after another is a
@@ -9,10 +10,11 @@
     reason = "nobody depends on it but the programs beside it"
 )]
 
+mod bank;
 mod transaction;
-mod trips;
 
 use resilient_benches::{Case, program::Group};
+pub use transaction::{change, read};
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
@@ -20,4 +22,4 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Groups that measure in ways of their own.
-pub const GROUPS: [Group; 1] = [trips::GROUP];
+pub const GROUPS: [Group; 0] = [];

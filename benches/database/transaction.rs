@@ -3,19 +3,14 @@
 //!
 //! Instructions are those of the thread that calls: with SQLite the engine works on another one.
 
-use std::{future::Future, sync::Arc};
-
-use resilient_benches::{Calls, Case, Result, Runner, Subject};
+use resilient_benches::{Case, Result, Subject};
 use resilient_sea_orm::{ResilientConnection, resilient};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IsolationLevel, Statement,
-    TransactionTrait,
-};
-use support::{Engine, TestDb};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement, TransactionTrait};
+
+use crate::bank::{Bank, Engine};
 
 const READ: &str = "SELECT cents FROM account WHERE id = $1";
 const WRITE: &str = "UPDATE account SET cents = cents + 1 WHERE id = $1";
-const POOL: u32 = 4;
 /// So many calls are counted.
 const CALLS: u32 = 100;
 
@@ -40,61 +35,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases.map(|case| beside(case).calls(CALLS)).into()
 }
 
-/// A database with one account, and a way to call it.
-struct Bank {
-    runner: Runner,
-    connection: DatabaseConnection,
-    /// Kept for as long as it is called.
-    database: Arc<TestDb>,
-}
-
-impl Bank {
-    fn open(engine: Engine) -> Result<Self> {
-        let runner = Runner::waiting()?;
-        let (database, connection) = runner.block_on(async {
-            let database = TestDb::new(engine).await?;
-            let admin = database.admin();
-            admin
-                .execute_unprepared(
-                    "CREATE TABLE account (id INTEGER PRIMARY KEY, cents BIGINT NOT NULL)",
-                )
-                .await?;
-            admin
-                .execute_unprepared("INSERT INTO account VALUES (1, 0)")
-                .await?;
-            let connection = database.connect(POOL).await?;
-            Ok::<_, resilient_benches::Error>((database, connection))
-        })?;
-        Ok(Self {
-            runner,
-            connection,
-            database: Arc::new(database),
-        })
-    }
-
-    /// Calls that fail end the measurement.
-    fn calls<T, F, E>(self, with: T, call: fn(T) -> F) -> Box<dyn Subject>
-    where
-        T: Clone + 'static,
-        F: Future<Output = std::result::Result<i64, E>> + 'static,
-        E: std::fmt::Display,
-    {
-        let database = self.database;
-        Calls::boxed(self.runner, move || {
-            let (database, call) = (Arc::clone(&database), call(with.clone()));
-            async move {
-                let result = call.await;
-                drop(database);
-                match result {
-                    Ok(cents) => cents,
-                    Err(error) => panic!("a call failed: {error}"),
-                }
-            }
-        })
-    }
-}
-
-pub(super) async fn change(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
+/// Reads an account and changes it.
+///
+/// # Errors
+/// Those of the statements.
+pub async fn change(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
     let cents = read(connection).await?;
     connection
         .execute_raw(of_account(connection, WRITE))
@@ -102,7 +47,11 @@ pub(super) async fn change(connection: &impl ConnectionTrait) -> std::result::Re
     Ok(cents)
 }
 
-pub(super) async fn read(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
+/// Reads the account that there is.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn read(connection: &impl ConnectionTrait) -> std::result::Result<i64, DbErr> {
     let row = connection
         .query_one_raw(of_account(connection, READ))
         .await?;
@@ -159,21 +108,23 @@ impl Accounts {
     }
 }
 
-fn accounts(bank: &Bank) -> Accounts {
-    Accounts {
-        db: ResilientConnection::from(bank.connection.clone()),
-    }
+/// Connected as users do, by the same options.
+fn accounts(bank: &Bank) -> Result<Accounts> {
+    let connect = ResilientConnection::connect(bank.options.clone());
+    Ok(Accounts {
+        db: bank.runner.block_on(connect)?,
+    })
 }
 
 fn resilient(engine: Engine) -> Result<Box<dyn Subject>> {
     let bank = Bank::open(engine)?;
-    let accounts = accounts(&bank);
+    let accounts = accounts(&bank)?;
     Ok(bank.calls(accounts, |accounts| async move { accounts.change().await }))
 }
 
 fn resilient_isolation() -> Result<Box<dyn Subject>> {
     let bank = Bank::open(Engine::Postgres)?;
-    let accounts = accounts(&bank);
+    let accounts = accounts(&bank)?;
     Ok(bank.calls(accounts, |accounts| async move {
         accounts.change_isolated().await
     }))

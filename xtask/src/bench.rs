@@ -14,10 +14,11 @@ const RUNNER_VERSION: &str = "0.20.0";
 /// Groups that `resilient-benches` measures by itself; any other needs a database.
 const WITHOUT_DATABASE: [&str; 4] = ["memory", "failure", "threads", "compile"];
 
-/// What is measured on databases, and what starts the servers.
-const DATABASE: [&str; 5] = [
+/// What counts round trips, which are the same in every build, and what starts the servers. Not
+/// built together with what is timed: it comes with the features of the tests.
+const ROUND_TRIPS: [&str; 5] = [
     "--package",
-    "resilient-database-benches",
+    "resilient-round-trips",
     "--package",
     "resilient-tests",
     "--bins",
@@ -90,31 +91,22 @@ pub(crate) fn run(steps: &mut Steps, arguments: &BenchArguments) -> Result<(), F
     command.args(["--methods", &arguments.methods.to_string()]);
     command.arg("--output").arg(target.join("bench"));
     command.arg("--workspace").arg(workspace);
-    if arguments.only_exact() {
-        // Round trips are the same in every build, and the tests need this one anyway.
+    if arguments.times_databases() {
+        build(steps, &["--package", "resilient-database-benches"], &runner)?;
+    }
+    if arguments.only_exact() || arguments.times_databases() {
         install::missing(steps, &ENGINES)?;
         let mut programs = step::cargo(&["build"]);
-        programs.args(DATABASE).env("GUNGRAUN_RUNNER", &runner);
+        programs.args(ROUND_TRIPS).env("GUNGRAUN_RUNNER", &runner);
         steps.run("build", programs)?;
         let debug = target.join("debug");
-        command
-            .arg("--round-trips")
-            .arg(debug.join("database-cases"));
-        command = with_servers(&debug, &command, "postgres,mariadb");
-    } else if arguments.times_databases() {
-        install::missing(steps, &ENGINES)?;
-        build(steps, &DATABASE, &runner)?;
-        command = with_servers(&release, &command, "sqlite,postgres,mariadb");
+        command.arg("--round-trips").arg(debug.join("round-trips"));
+        let mut servers = Command::new(debug.join("with-servers"));
+        servers.arg(command.get_program()).args(command.get_args());
+        servers.env("RESILIENT_TEST_ENGINES", "postgres,mariadb");
+        command = servers;
     }
     steps.run("bench", command)
-}
-
-/// The same command with servers of these engines.
-fn with_servers(programs: &Path, command: &Command, engines: &str) -> Command {
-    let mut servers = Command::new(programs.join("with-servers"));
-    servers.arg(command.get_program()).args(command.get_args());
-    servers.env("RESILIENT_TEST_ENGINES", engines);
-    servers
 }
 
 fn build(steps: &mut Steps, what: &[&str], runner: &Path) -> Result<(), Failure> {

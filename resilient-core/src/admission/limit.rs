@@ -234,7 +234,7 @@ impl Limit {
                     self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
                 }
                 self.rest(now, self.pause_up);
-                self.rested(now, now, found);
+                self.rested(now, now + self.pause_up, found);
             }
             Verdict::Right => {
                 self.floor = 0;

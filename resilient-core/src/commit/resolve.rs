@@ -42,7 +42,8 @@ const SKEW: Duration = Duration::from_mins(5);
 /// # Errors
 /// The last failure, when the database did not come back in time, or at once when it answers with
 /// one that asking again does not heal: the outcome is still unknown then. Also when the token is
-/// too old for its marker to be there for certain.
+/// too old for its marker to be there for certain, or was made more than five minutes in the future
+/// by this machine's clock.
 ///
 /// # Cancel safety
 /// Dropping the future leaves the question open; it can be asked again.
@@ -106,7 +107,8 @@ fn is_hopeless(fault: &Fault) -> bool {
 fn not_yet() -> DriverError {
     let fault = Fault::new(FaultKind::Other, Effect::Statement);
     DriverError::from(fault).with_advice(
-        "the token was made in the future, by this machine's clock: no transaction of it is known",
+        "the token was made in the future, by this machine's clock: what became of its transaction \
+         cannot be told; is the clock right?",
     )
 }
 

@@ -129,29 +129,40 @@ pub struct ConnectionMetrics {
     pub breaker_opened: Counter,
     /// Calls that it rejected.
     pub breaker_rejected: Counter,
-    /// Its state, by number.
-    breaker_state: AtomicU64,
+    /// How many breakers of the name are open. There are several where a connection is replaced.
+    breakers_open: AtomicU64,
+    /// How many are half open.
+    breakers_half_open: AtomicU64,
 }
 
 impl ConnectionMetrics {
-    /// The circuit breaker has changed its state.
-    pub(crate) fn breaker_is(&self, state: BreakerState) {
-        if state == BreakerState::Open {
+    /// A circuit breaker has changed its state. One that is gone counts as closed.
+    pub(crate) fn breaker_is(&self, before: BreakerState, after: BreakerState) {
+        let count = |state| match state {
+            BreakerState::Closed => None,
+            BreakerState::HalfOpen => Some(&self.breakers_half_open),
+            BreakerState::Open => Some(&self.breakers_open),
+        };
+        if after == BreakerState::Open {
             self.breaker_opened.add(1);
         }
-        self.breaker_state.store(state as u64, Ordering::Relaxed);
+        if let Some(count) = count(after) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(count) = count(before) {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
+    /// That of the breaker that lets the fewest through.
     fn breaker_state(&self) -> BreakerState {
-        const ALL: [BreakerState; 3] = [
-            BreakerState::Closed,
-            BreakerState::HalfOpen,
-            BreakerState::Open,
-        ];
-        let state = self.breaker_state.load(Ordering::Relaxed);
-        ALL.into_iter()
-            .find(|s| *s as u64 == state)
-            .unwrap_or_default()
+        if self.breakers_open.load(Ordering::Relaxed) > 0 {
+            BreakerState::Open
+        } else if self.breakers_half_open.load(Ordering::Relaxed) > 0 {
+            BreakerState::HalfOpen
+        } else {
+            BreakerState::Closed
+        }
     }
 }
 

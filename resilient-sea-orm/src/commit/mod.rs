@@ -114,7 +114,7 @@ impl ResilientConnection {
     ///
     /// # Errors
     /// When nobody could tell in time, or the token is older than half of the markers'
-    /// retention.
+    /// retention, or was made more than five minutes in the future by this machine's clock.
     ///
     /// # Cancel safety
     /// It can be asked again.

@@ -1,6 +1,7 @@
 //! Turns by key: callers that name a common key do not meet in the database.
 
 mod one_writer;
+mod processes;
 
 use std::{
     sync::{

@@ -126,9 +126,10 @@ pub struct Breaker {
 /// What is gone is not open.
 impl Drop for Breaker {
     fn drop(&mut self) {
-        let closed = self.phase.load(Ordering::Acquire) & 1 == 1;
-        if !closed {
-            self.metrics.breaker_is(BreakerState::Closed);
+        let machine = self.machine.get_mut();
+        let state = machine.unwrap_or_else(PoisonError::into_inner).state();
+        if state != BreakerState::Closed {
+            self.metrics.breaker_is(state, BreakerState::Closed);
         }
     }
 }
@@ -231,7 +232,7 @@ impl Breaker {
             self.phase.store(machine.phase(), Ordering::Release);
             let (after, fault) = (machine.state(), machine.last_fault());
             if before != after {
-                self.metrics.breaker_is(after);
+                self.metrics.breaker_is(before, after);
             }
             (result, (before != after).then_some((after, fault)))
         };

@@ -213,6 +213,22 @@ fn a_closed_breaker_that_goes_says_nothing_of_an_open_one_of_its_name() {
 }
 
 #[test]
+fn of_two_breakers_of_a_name_the_one_that_is_open_counts() {
+    const NAME: &str = "two breakers";
+    let of = || counted(three(), metrics::global().connection(NAME));
+    let ((first, clock, _), (second, _, _)) = (of(), of());
+    open(&first);
+    open(&second);
+    clock.advance(SECOND * 5);
+    drop(first.admit().unwrap());
+    assert_eq!(state_of(NAME), Open, "the second one still rejects");
+    drop(second);
+    assert_eq!(state_of(NAME), HalfOpen);
+    drop(first);
+    assert_eq!(state_of(NAME), Closed);
+}
+
+#[test]
 fn many_threads_make_one_probe_and_a_closed_breaker_lets_all_through() {
     let (breaker, clock, _) = breaker(three().probes(2));
     for round in 0..50 {

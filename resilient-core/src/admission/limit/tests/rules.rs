@@ -152,16 +152,21 @@ fn a_rise_that_fails_doubles_the_pause_before_the_next() {
 #[test]
 fn a_rise_that_is_taken_back_soon_doubles_the_pause_too() {
     for (seconds, pause) in [(1, SHORT_PAUSE * 2), (6, SHORT_PAUSE)] {
-        let mut told = Told::at(4);
-        told.rises_after();
-        told.clean(Came::AtOnce, 300);
-        assert_eq!(told.limit.limit(), 8, "more was done");
-        for _ in 0..seconds * 40 {
-            told.clean(Came::AtOnce, 200);
+        // Where some have to wait, the lower limit is tried twice.
+        for (came, trials) in [(Came::AtOnce, 1), (Came::InLine, 2)] {
+            let mut told = Told::at(4);
+            told.rises_after();
+            told.clean(Came::AtOnce, 300);
+            assert_eq!(told.limit.limit(), 8, "more was done");
+            for _ in 0..seconds * 40 {
+                told.clean(Came::AtOnce, 200);
+            }
+            for _ in 0..trials {
+                told.stretch(came, 110, (60, DEADLOCK));
+                told.clean(came, 110);
+            }
+            assert_eq!(told.limit.limit(), 4, "{came:?}: not tried at once again");
+            assert_eq!(told.rises_after(), pause, "{came:?}, after {seconds} s");
         }
-        told.stretch(Came::AtOnce, 110, (60, DEADLOCK));
-        told.clean(Came::AtOnce, 110);
-        assert_eq!(told.limit.limit(), 4, "nobody had to wait");
-        assert_eq!(told.rises_after(), pause, "after {seconds} s");
     }
 }
