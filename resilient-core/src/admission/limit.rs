@@ -229,12 +229,15 @@ impl Limit {
             Verdict::Right if trial.down() => {
                 self.pause_down = SHORT_PAUSE;
                 self.floor = 0;
-                // Up and down again: it seemed right by chance.
-                if self.rose.take().is_some_and(|(low, _)| trial.tried <= low) {
+                // Up and down again: it seemed right by chance, and is not tried again at once.
+                let by_chance = self.rose.take().is_some_and(|(low, _)| trial.tried <= low);
+                let mut until = now;
+                if by_chance {
                     self.pause_up = (self.pause_up * 2).min(LONG_PAUSE);
+                    until += self.pause_up;
                 }
                 self.rest(now, self.pause_up);
-                self.rested(now, now + self.pause_up, found);
+                self.rested(now, until, found);
             }
             Verdict::Right => {
                 self.floor = 0;

@@ -151,9 +151,13 @@ fn a_rise_that_fails_doubles_the_pause_before_the_next() {
 
 #[test]
 fn a_rise_that_is_taken_back_soon_doubles_the_pause_too() {
-    for (seconds, pause) in [(1, SHORT_PAUSE * 2), (6, SHORT_PAUSE)] {
-        // Where some have to wait, the lower limit is tried twice.
-        for (came, trials) in [(Came::AtOnce, 1), (Came::InLine, 2)] {
+    // Where some have to wait, the lower limit is tried twice.
+    let (free, in_line) = ((Came::AtOnce, 1), (Came::InLine, 2));
+    for (seconds, pause, ways) in [
+        (1, SHORT_PAUSE * 2, &[free, in_line][..]),
+        (6, SHORT_PAUSE, &[free]),
+    ] {
+        for (came, trials) in ways.iter().copied() {
             let mut told = Told::at(4);
             told.rises_after();
             told.clean(Came::AtOnce, 300);
