@@ -126,7 +126,28 @@ async fn stale_ones_go_in_batches_down_to_the_floor(engine: Engine) -> TestResul
     Ok(())
 }
 
+/// With as many minimal connections as places, nobody would get one while sqlx waits to open them
+/// again.
+async fn the_last_place_is_left_to_callers(engine: Engine) -> TestResult {
+    let test = TestDb::new(engine).await?;
+    let settings = HealthSettings {
+        min_healthy_connections: 2,
+        ..settings()
+    };
+    for places in [2, 3] {
+        let db = open(bare(), &test, places, PATIENCE, settings.clone()).await;
+        db.start_monitoring_with(often());
+        let floor = async || Ok(db.pool_status().open == places - 1);
+        wait_until("the floor", PATIENCE, floor).await?;
+        super::looks(&db, 5).await?;
+        assert_eq!(db.pool_status().open, places - 1, "of {places} places");
+        assert!(db.stop_monitoring().await);
+    }
+    Ok(())
+}
+
 engine_tests! {
+    the_last_place_is_left_to_callers,
     worn_out_ones_go_under_load_and_nobody_notices,
     stale_ones_go_in_batches_down_to_the_floor,
 }
