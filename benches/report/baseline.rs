@@ -82,8 +82,18 @@ impl Baseline {
                 continue;
             };
             for (column, tolerance) in EXACT {
-                let (Some(new), Some(old)) = (figures.get(column), before.get(column)) else {
-                    continue;
+                let (new, old) = match (figures.get(column), before.get(column)) {
+                    (Some(new), Some(old)) => (new, old),
+                    (None, None) => continue,
+                    (new, _) => {
+                        let now = if new.is_some() {
+                            "not in the baseline"
+                        } else {
+                            "no longer measured"
+                        };
+                        writeln!(worse, "  {id}: {column} is {now}")?;
+                        continue;
+                    }
                 };
                 let line = format!(
                     "  {id}: {column} {old} before, {new} now{}\n",
@@ -201,6 +211,17 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(new.contains("not in the baseline"), "{new}");
+    }
+
+    #[test]
+    fn so_is_a_figure_that_vanishes_or_is_new() {
+        let with = report(1_000.0, 2.0);
+        let mut without = report(1_000.0, 2.0);
+        without.rows[0].figures.remove(row::ALLOCATIONS);
+        let none = Baseline::of(&with).check(&without).unwrap_err().to_string();
+        assert!(none.contains("allocations is no longer measured"), "{none}");
+        let new = Baseline::of(&without).check(&with).unwrap_err().to_string();
+        assert!(new.contains("allocations is not in the baseline"), "{new}");
     }
 
     #[test]
