@@ -185,11 +185,8 @@ impl Stand {
 
 /// What a pool asks when it takes a connection back, and the deletion of old markers, once a minute.
 fn apart(flight: &Flight) -> bool {
-    let ping = matches!(flight.messages.as_slice(), [one] if one == "Sync" || one == "COM_PING");
-    ping || flight
-        .statements
-        .iter()
-        .any(|sql| sql.starts_with("DELETE"))
+    let mut statements = flight.statements.iter();
+    flight.is_ping() || statements.any(|sql| sql.starts_with("DELETE"))
 }
 
 async fn by_hand(

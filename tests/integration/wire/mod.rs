@@ -79,7 +79,7 @@ impl Wire {
         call().await?;
         self.quiet().await?;
         let flights = self.proxy.flights();
-        let pings = flights.iter().filter(|flight| is_ping(flight)).count();
+        let pings = flights.iter().filter(|flight| flight.is_ping()).count();
         Ok(Cost {
             trips: flights.len() - pings,
             pings,
@@ -99,11 +99,6 @@ impl Wire {
         wait_until("idle connections", PATIENCE, idle).await?;
         Ok(())
     }
-}
-
-/// sqlx asks with the shortest message that has an answer.
-pub fn is_ping(flight: &Flight) -> bool {
-    matches!(flight.messages.as_slice(), [one] if one == "Sync" || one == "COM_PING")
 }
 
 /// Reads account 1, as a statement with a value that is prepared once.

@@ -15,7 +15,7 @@ use sea_orm::{ConnectOptions, Statement, StreamTrait, TransactionTrait};
 use support::{Engine, Flight, TestResult, engine_tests, wait_until};
 use tokio::task::JoinSet;
 
-use super::{Wire, is_ping, read, write};
+use super::{Wire, read, write};
 use crate::{bank::without_hanging, rig::PATIENCE};
 
 struct Repo {
@@ -30,7 +30,7 @@ impl Repo {
 }
 
 fn asked_when_taken(flights: &[Flight]) -> bool {
-    flights.first().is_some_and(is_ping)
+    flights.first().is_some_and(Flight::is_ping)
 }
 
 /// Connections that were not used for `after` are asked.
@@ -83,7 +83,7 @@ async fn one_that_was_idle_is_asked(engine: Engine) -> TestResult {
 /// Nobody waits for what sqlx asks at the end.
 async fn who_waits_for_a_connection_gets_it_as_it_is(engine: Engine) -> TestResult {
     let (wire, flights) = three_in_line(engine, true).await?;
-    let pings: Vec<_> = flights.iter().map(is_ping).collect();
+    let pings: Vec<_> = flights.iter().map(Flight::is_ping).collect();
     let none_but_the_last = pings.iter().rposition(|ping| !ping) < pings.iter().position(|p| *p);
     assert!(none_but_the_last, "{flights:?}");
     assert_eq!(pings.len(), 1 + 3 * 3 + 1, "{flights:?}");
@@ -98,7 +98,7 @@ async fn who_waits_for_a_connection_gets_it_as_it_is(engine: Engine) -> TestResu
 /// and is asked there.
 async fn hooks_of_users_are_not_passed_by(engine: Engine) -> TestResult {
     let (_, flights) = three_in_line(engine, false).await?;
-    let pings = flights.iter().filter(|flight| is_ping(flight)).count();
+    let pings = flights.iter().filter(|flight| flight.is_ping()).count();
     assert_eq!(pings, 4, "{flights:?}");
     Ok(())
 }

@@ -54,6 +54,14 @@ pub struct Flight {
     pub answered: bool,
 }
 
+impl Flight {
+    /// Whether it only asks if the connection lives: sqlx does that with the shortest message that
+    /// has an answer.
+    pub fn is_ping(&self) -> bool {
+        matches!(self.messages.as_slice(), [one] if one == "Sync" || one == "COM_PING")
+    }
+}
+
 /// A fault that struck.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
