@@ -3,11 +3,11 @@
 
 mod parts;
 
+use std::time::Instant;
+
 use parts::Node;
 pub use parts::ScopeId;
 pub(crate) use parts::{Admission, CommitStep, Holder, Marker, Stage};
-
-use std::time::Instant;
 
 use super::hooks::{Hook, Hooks};
 use crate::{

@@ -24,20 +24,17 @@ where
     for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
 {
     let text = crate::control::sql(steps, backend, markers, restore);
-    let mut result = Ok(());
+    let judged = |error| control_error(&Arc::new(error), steps, backend, markers);
     if apart {
         for statement in crate::control::separate(&text) {
             let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
-            result = executed::<DB, _>(conn, statement).await.map(drop);
-            if result.is_err() {
-                break;
-            }
+            executed::<DB, _>(conn, statement).await.map_err(judged)?;
         }
     } else {
         let text = sqlx::raw_sql(sqlx::AssertSqlSafe(text));
-        result = executed::<DB, _>(conn, text).await.map(drop);
+        executed::<DB, _>(conn, text).await.map_err(judged)?;
     }
-    result.map_err(|error| control_error(&Arc::new(error), steps, backend, markers))
+    Ok(())
 }
 
 /// The same as sqlx's `execute`, without the boxes and streams that it wraps around the answers.

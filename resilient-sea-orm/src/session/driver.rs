@@ -137,46 +137,28 @@ impl resilient_core::driver::Session for Session {
                 None => return,
             }
         }
-        match self.wire {
-            // Sent in the middle of an exchange, a rollback could be answered by what came
-            // before it; closing the connection is what surely ends its transaction.
-            #[cfg(feature = "sqlx-postgres")]
-            Wire::Postgres(conn) => {
-                dispose(
-                    conn,
-                    how,
-                    close,
-                    how == Disposal::RollBack,
-                    self.restore,
-                    self.turns,
-                );
-            }
-            #[cfg(feature = "sqlx-mysql")]
-            Wire::MySql(conn) => {
-                dispose(
-                    conn,
-                    how,
-                    close,
-                    how == Disposal::RollBack,
-                    self.restore,
-                    self.turns,
-                );
-            }
+        let roll_back = match self.wire {
             // Its worker runs commands one after another, so a rollback always comes last; and
             // closing an in-memory database would lose it.
             #[cfg(feature = "sqlx-sqlite")]
-            Wire::Sqlite(conn) => {
-                dispose(
-                    conn,
-                    how,
-                    close,
-                    how != Disposal::Clean,
-                    self.restore,
-                    self.turns,
-                );
-            }
+            Wire::Sqlite(_) => how != Disposal::Clean,
+            // Sent in the middle of an exchange, a rollback could be answered by what came
+            // before it; closing the connection is what surely ends its transaction.
+            _ => how == Disposal::RollBack,
+        };
+        let (restore, turns) = (self.restore, self.turns);
+        match self.wire {
+            #[cfg(feature = "sqlx-postgres")]
+            Wire::Postgres(conn) => dispose(conn, how, close, roll_back, restore, turns),
+            #[cfg(feature = "sqlx-mysql")]
+            Wire::MySql(conn) => dispose(conn, how, close, roll_back, restore, turns),
+            #[cfg(feature = "sqlx-sqlite")]
+            Wire::Sqlite(conn) => dispose(conn, how, close, roll_back, restore, turns),
             // SeaORM's transaction rolls back when dropped.
-            Wire::SeaOrm { .. } => drop(self.turns),
+            Wire::SeaOrm { .. } => {
+                let _ = (roll_back, restore);
+                drop(turns);
+            }
         }
     }
 }
