@@ -175,7 +175,11 @@ impl Limit {
             }
             Ended::Void => {}
         }
-        if stretch.over(now) {
+        let least = match self.phase {
+            Phase::Trying(trial) if self.current == trial.tried => Some(trial.least()),
+            _ => None,
+        };
+        if stretch.over(now, least) {
             let (found, done, fastest) = (stretch.found(now), stretch.done, stretch.fastest);
             if done > 0 {
                 self.remember(fastest);

@@ -7,6 +7,10 @@ pub(super) const COMMITS: u32 = 100;
 pub(super) const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_millis(400);
 
+/// Waits in vain that end a stretch before it is full: by then it is plain what it comes to, and
+/// each more costs others, too.
+pub(super) const ENOUGH_STALLS: u32 = 12;
+
 /// Waste from which on a lower limit is tried, and below which a higher one costs nothing. Less
 /// is cheaper than to look for something better.
 const WASTEFUL: f64 = 0.3;
@@ -84,9 +88,16 @@ impl Stretch {
         }
     }
 
-    pub(super) fn over(&self, now: Instant) -> bool {
+    /// Whether it has lasted long enough. One whose goodput is below `least` when it could have
+    /// been full need not go on.
+    pub(super) fn over(&self, now: Instant, least: Option<f64>) -> bool {
         let length = now.saturating_duration_since(self.since);
-        length >= LONGEST || (length >= SHORTEST && self.done >= COMMITS)
+        let hopeless = least.is_some_and(|least| {
+            let full = f64::from(COMMITS);
+            length.as_secs_f64() * least > full && f64::from(self.done) < full
+        });
+        let full = self.done >= COMMITS || self.stalled >= ENOUGH_STALLS || hopeless;
+        length >= LONGEST || (length >= SHORTEST && full)
     }
 
     pub(super) fn found(&self, now: Instant) -> Found {

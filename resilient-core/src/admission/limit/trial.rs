@@ -36,6 +36,12 @@ impl Trial {
         self.tried < self.before
     }
 
+    /// The goodput below which the tried one is wrong whatever else it shows.
+    pub(super) fn least(&self) -> f64 {
+        // What was before has been measured once more often.
+        FAR_LESS * self.score_before / f64::from(self.stretches + 1)
+    }
+
     /// Whether the tried one, that came to `found`, is right.
     pub(super) fn verdict(&self, found: Found) -> Verdict {
         let ratio = if self.score_before > 0.0 {

@@ -1,7 +1,7 @@
 //! Each rule by itself, for a limit that is told of one transaction after another.
 
 use super::{
-    stretch::{COMMITS, SHORTEST},
+    stretch::{COMMITS, ENOUGH_STALLS, SHORTEST},
     *,
 };
 
@@ -134,6 +134,36 @@ fn stalls_are_a_reason_for_a_limit_where_little_time_was_wasted() {
         told.stretch(Came::AtOnce, 188, (12, ended));
         assert_eq!(told.limit.limit(), limit, "{ended:?}");
     }
+}
+
+#[test]
+fn a_stretch_ends_as_soon_as_it_is_plain_that_most_wait_in_vain() {
+    for (stalls, limited) in [(ENOUGH_STALLS - 1, false), (ENOUGH_STALLS, true)] {
+        let mut told = Told::free();
+        for _ in 0..stalls {
+            told.limit.entered(told.now, false, 16);
+            told.now += SHORTEST;
+            told.limit.left(told.now, SHORTEST, DEADLOCK, 15);
+        }
+        assert_eq!(told.limit.limit() < UNLIMITED, limited, "{stalls}");
+    }
+}
+
+#[test]
+fn a_trial_is_given_up_when_it_cannot_be_right_any_more() {
+    let mut told = Told::at(4);
+    told.rises_after();
+    assert_eq!(told.limit.limit(), 8);
+    // 200 in a stretch before, and now one each millisecond.
+    let since = told.now;
+    while told.limit.limit() == 8 {
+        told.limit.entered(told.now, true, 8);
+        told.now += MS;
+        told.limit.left(told.now, MS, Ended::Done, 7);
+    }
+    let after = told.now - since;
+    assert_eq!(told.limit.limit(), 4);
+    assert_eq!(after, SHORTEST, "and not a hundred commits");
 }
 
 #[test]
