@@ -25,6 +25,9 @@ pub(crate) const UNLIMITED: usize = 1 << 20;
 /// Without anybody in flight for so long, a stretch begins anew.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// How much of the average score the latest stretch is.
+const LATEST: f64 = 0.25;
+
 /// Pauses between trials.
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
 const LONG_PAUSE: Duration = Duration::from_secs(5);
@@ -33,8 +36,9 @@ const LONG_PAUSE: Duration = Duration::from_secs(5);
 const COST: u32 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// What waits in vain may cost, in times of the fastest transaction: for each attempt, and all
-/// together before statements become impatient. A limit costs each transaction something too.
+/// What waits in vain may cost beyond what an impatient statement would wait, in times of the
+/// fastest transaction: for each attempt, and all together before statements become impatient. To
+/// say so costs each transaction something, too: 15 to 20 % of the smallest ones.
 const BEARABLE: f64 = 0.3;
 const TOO_MUCH: f64 = 200.0;
 
@@ -82,6 +86,8 @@ pub(crate) struct Limit {
     /// What it was before it rose, and when that last seemed right.
     rose: Option<(usize, Instant)>,
     fastest: Option<Duration>,
+    /// What stretches at this limit score on average, where nothing is tried.
+    usual: Option<f64>,
     /// What waits in vain have cost of late.
     stalls: f64,
     wary_until: Option<Instant>,
@@ -101,6 +107,7 @@ impl Limit {
             floor: 0,
             rose: None,
             fastest: None,
+            usual: None,
             stalls: 0.0,
             wary_until: None,
             last_left: now,
@@ -134,8 +141,7 @@ impl Limit {
     /// a while after one was seen to wait in vain.
     pub(crate) fn lock_timeout(&self, now: Instant) -> Option<Duration> {
         let fastest = self.fastest?;
-        self.is_wary(now)
-            .then(|| (fastest * FASTEST_TIMES).clamp(BRISK, SLOW))
+        self.is_wary(now).then(|| impatience(fastest))
     }
 
     /// One more is in flight.
@@ -194,7 +200,9 @@ impl Limit {
         self.stalls = (self.stalls - BEARABLE).max(0.0);
         if ended == (Ended::Contended { waited: true }) {
             let fastest = self.fastest.unwrap_or(self.stretch.fastest);
-            self.stalls += took.as_secs_f64() / fastest.as_secs_f64().max(f64::MIN_POSITIVE);
+            // An impatient statement would have waited for so long, too.
+            let in_vain = took.saturating_sub(impatience(fastest));
+            self.stalls += in_vain.as_secs_f64() / fastest.as_secs_f64().max(f64::MIN_POSITIVE);
             if self.stalls >= TOO_MUCH {
                 self.stalls = 0.0;
                 self.wary_until = now.checked_add(WARY);
@@ -231,6 +239,7 @@ impl Limit {
                 self.set(now, trial.before);
             }
             Verdict::Right if trial.down() => {
+                self.usual = None;
                 self.pause_down = SHORT_PAUSE;
                 self.floor = 0;
                 // Up and down again: it seemed right by chance, and is not tried again at once.
@@ -244,12 +253,13 @@ impl Limit {
                 self.rested(now, until, found);
             }
             Verdict::Right => {
+                self.usual = None;
                 self.floor = 0;
                 let low = self.rose.map_or(trial.before, |(low, _)| low);
                 self.rose = Some((low.min(trial.before), now));
                 self.rest(now, Duration::ZERO);
                 if found.binding {
-                    self.go_up(now, found, UNLIMITED);
+                    self.go_up(now, found.score());
                 }
             }
             Verdict::Wrong if trial.down() => {
@@ -274,12 +284,20 @@ impl Limit {
             self.rose = None;
             self.pause_up = SHORT_PAUSE;
         }
+        // A single stretch can be bad by chance, and whatever is tried after it looks well.
+        let score = match self.usual {
+            Some(usual) if self.current < UNLIMITED && !found.plain() => {
+                usual + (found.score() - usual) * LATEST
+            }
+            _ => found.score(),
+        };
+        self.usual = Some(score);
         let at_most = self.current.min(found.peak);
         let lower_is_due = self.not_down.is_none_or(|at| now >= at);
         if found.in_trouble() && at_most > 1 && lower_is_due {
-            self.go_down(now, found, at_most);
+            self.go_down(now, found, score, at_most);
         } else if now >= until && found.binding && self.current < UNLIMITED {
-            self.go_up(now, found, UNLIMITED);
+            self.go_up(now, score);
         }
     }
 
@@ -288,7 +306,7 @@ impl Limit {
         clippy::cast_sign_loss,
         clippy::cast_precision_loss
     )]
-    fn go_down(&mut self, now: Instant, found: Found, from: usize) {
+    fn go_down(&mut self, now: Instant, found: Found, score: f64, from: usize) {
         // What would be in flight if nobody waited for others.
         let useful = (from as f64 * found.gradient).ceil() as usize;
         let mut target = useful.clamp(1, from / 2);
@@ -297,7 +315,7 @@ impl Limit {
             target = target.max((self.floor as f64 * from as f64).sqrt().round() as usize);
         }
         if target > self.floor && target < from {
-            self.try_out(now, found, target);
+            self.try_out(now, score, target);
         } else {
             self.floor = 0;
             self.wait_to_go_down(now);
@@ -309,20 +327,20 @@ impl Limit {
         self.pause_down = (self.pause_down * 2).min(LONG_PAUSE);
     }
 
-    fn go_up(&mut self, now: Instant, found: Found, at_most: usize) {
-        let target = self.current.saturating_mul(2).min(at_most).min(UNLIMITED);
+    fn go_up(&mut self, now: Instant, score: f64) {
+        let target = self.current.saturating_mul(2).min(UNLIMITED);
         // Far above what there ever was it has no effect.
         let target = if target > 1 << 10 { UNLIMITED } else { target };
         if target > self.current {
-            self.try_out(now, found, target);
+            self.try_out(now, score, target);
         }
     }
 
-    fn try_out(&mut self, now: Instant, found: Found, tried: usize) {
+    fn try_out(&mut self, now: Instant, score: f64, tried: usize) {
         self.phase = Phase::Trying(Trial {
             before: self.current,
             tried,
-            score_before: found.score(),
+            score_before: score,
             score_tried: 0.0,
             stretches: 0,
         });
@@ -339,6 +357,11 @@ impl Limit {
         self.current = limit.clamp(1, UNLIMITED);
         self.stretch = Stretch::new(now, !lower);
     }
+}
+
+/// How long a statement waits for a lock where they are impatient.
+fn impatience(fastest: Duration) -> Duration {
+    fastest.saturating_mul(FASTEST_TIMES).clamp(BRISK, SLOW)
 }
 
 #[cfg(test)]

@@ -58,6 +58,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether calls got stuck so much that one stretch is enough to tell.
+    pub(super) fn plain(&self) -> bool {
+        self.contended >= ENOUGH_STALLS && self.stalled >= STALLED
+    }
+
     pub(super) fn in_trouble(&self) -> bool {
         self.contended > 1 && (self.waste >= WASTEFUL || self.stalled >= STALLED)
     }

@@ -81,8 +81,8 @@ impl Told {
 #[test]
 fn frequent_deadlocks_give_a_lock_timeout_and_rare_ones_do_not() {
     let mut told = Told::free();
-    // Each costs as much as forty transactions.
-    let (quick, slow) = (MS * 10, MS * 400);
+    // Each costs as much as 44 transactions more than an impatient one, of sixteen.
+    let (quick, slow) = (MS * 10, MS * 600);
     for _ in 0..500 {
         for _ in 0..200 {
             told.one(quick, Ended::Done);
@@ -128,6 +128,18 @@ fn a_stall_costs_as_long_as_it_took_and_nothing_else_does() {
 }
 
 #[test]
+fn what_a_lock_timeout_would_not_shorten_gives_none() {
+    for (took, impatient) in [(BRISK, false), (BRISK * 3, true)] {
+        let mut told = Told::free();
+        for _ in 0..100 {
+            told.one(MS, Ended::Done);
+            told.one(took, DEADLOCK);
+        }
+        assert_eq!(told.lock_timeout().is_some(), impatient, "{took:?}");
+    }
+}
+
+#[test]
 fn stalls_are_a_reason_for_a_limit_where_little_time_was_wasted() {
     for (ended, limit) in [(DEADLOCK, 8), (CONFLICT, UNLIMITED)] {
         let mut told = Told::free();
@@ -164,6 +176,21 @@ fn a_trial_is_given_up_when_it_cannot_be_right_any_more() {
     let after = told.now - since;
     assert_eq!(told.limit.limit(), 4);
     assert_eq!(after, SHORTEST, "and not a hundred commits");
+}
+
+#[test]
+fn a_bad_stretch_does_not_speak_for_those_before_it() {
+    let mut told = Told::at(4);
+    // A rise is not due yet.
+    told.limit.phase = Phase::Resting(told.now + MS * 60_000);
+    for _ in 0..10 {
+        told.clean(Came::InLine, 220);
+    }
+    told.stretch(Came::InLine, 110, (8, DEADLOCK));
+    assert!(told.limit.limit() < 4, "tried");
+    // Far more than in the bad one, but far less than usual.
+    told.clean(Came::InLine, 150);
+    assert_eq!(told.limit.limit(), 4);
 }
 
 #[test]
