@@ -191,6 +191,9 @@ fn a_bad_stretch_does_not_speak_for_those_before_it() {
     // Far more than in the bad one, but far less than usual.
     told.clean(Came::InLine, 150);
     assert_eq!(told.limit.limit(), 4);
+    // It is back, and not on trial against the lower one.
+    told.clean(Came::InLine, 110);
+    assert_eq!(told.limit.limit(), 4);
 }
 
 #[test]
