@@ -91,6 +91,8 @@ pub(crate) struct Limit {
     /// What waits in vain have cost of late.
     stalls: f64,
     wary_until: Option<Instant>,
+    /// The same of those that waited in vain for others than their own kind.
+    wary_alone_until: Option<Instant>,
     last_left: Instant,
     changes: u64,
 }
@@ -110,6 +112,7 @@ impl Limit {
             usual: None,
             stalls: 0.0,
             wary_until: None,
+            wary_alone_until: None,
             last_left: now,
             changes: 0,
         }
@@ -138,7 +141,7 @@ impl Limit {
     }
 
     /// How long statements may wait for locks: a multiple of what a whole transaction takes, for
-    /// a while after one was seen to wait in vain.
+    /// a while after they were seen to wait in vain. One at a time cannot be in each other's way.
     pub(crate) fn lock_timeout(&self, now: Instant) -> Option<Duration> {
         let fastest = self.fastest?;
         self.is_wary(now).then(|| impatience(fastest))
@@ -206,12 +209,19 @@ impl Limit {
             if self.stalls >= TOO_MUCH {
                 self.stalls = 0.0;
                 self.wary_until = now.checked_add(WARY);
+                if self.current == 1 && self.stretch.settled {
+                    self.wary_alone_until = self.wary_until;
+                }
             }
         }
     }
 
     fn is_wary(&self, now: Instant) -> bool {
-        self.wary_until.is_some_and(|until| now < until)
+        let until = match self.current {
+            1 => self.wary_alone_until,
+            _ => self.wary_until,
+        };
+        until.is_some_and(|until| now < until)
     }
 
     fn remember(&mut self, fastest: Duration) {

@@ -128,6 +128,26 @@ fn a_stall_costs_as_long_as_it_took_and_nothing_else_does() {
 }
 
 #[test]
+fn one_at_a_time_needs_no_lock_timeout_unless_others_are_in_its_way() {
+    let mut told = Told::at(2);
+    for _ in 0..1000 {
+        told.one(MS, Ended::Done);
+    }
+    told.one(MS * 1000, DEADLOCK);
+    assert!(told.lock_timeout().is_some());
+    let now = told.now;
+    told.limit.set(now, 1);
+    assert_eq!(told.lock_timeout(), None);
+    // It was sent before there was but one.
+    told.limit.weigh(now, MS * 1000, DEADLOCK);
+    assert_eq!(told.lock_timeout(), None);
+    told.one(MS, Ended::Done);
+    told.one(MS, Ended::Done);
+    told.one(MS * 1000, DEADLOCK);
+    assert!(told.lock_timeout().is_some());
+}
+
+#[test]
 fn what_a_lock_timeout_would_not_shorten_gives_none() {
     for (took, impatient) in [(BRISK, false), (BRISK * 3, true)] {
         let mut told = Told::free();
