@@ -147,6 +147,8 @@ impl resilient_core::driver::Session for Session {
             _ => how == Disposal::RollBack,
         };
         let (restore, turns) = (self.restore, self.turns);
+        // As soon as the connection is given back somebody else may lease it.
+        drop(self.lease);
         match self.wire {
             #[cfg(feature = "sqlx-postgres")]
             Wire::Postgres(conn) => dispose(conn, how, close, roll_back, restore, turns),
