@@ -216,7 +216,7 @@ async fn leaves_no_busy_session_behind_on_postgres() -> TestResult {
 }
 
 async fn leaves_nothing_behind_at_the_end(engine: Engine) -> TestResult {
-    let mut run = Run::start(engine, "0.5")?;
+    let mut run = Run::start(engine, "2")?;
     assert!(run.child.wait()?.success());
     run.assert_gone().await
 }

@@ -17,7 +17,6 @@ const HEALTH: &str = "/admin/database/health";
 fn hasty() -> HealthSettings {
     HealthSettings {
         timeout: Duration::from_secs(2),
-        slow_above: Duration::from_millis(200),
         ..settings()
     }
 }
@@ -118,6 +117,7 @@ async fn slow_is_said_and_still_ready(engine: Engine) -> TestResult {
     let proxy = Proxy::before(&test).await?;
     let health = HealthSettings {
         timeout: PATIENCE,
+        slow_above: Duration::from_millis(200),
         ..hasty()
     };
     let app = judged(&proxy, health).await?;

@@ -357,14 +357,17 @@ async fn all_listeners_share_one_check(engine: Engine) -> TestResult {
         streams.push(Stream::open(&app).await);
     }
     streams[0].find("snapshot", |_| true).await;
+    // Up to a new one, past what was kept for this stream meanwhile.
+    let newest = Stream::open(&app).await.find("snapshot", |_| true).await.id;
+    while streams[0].find("snapshot", |_| true).await.id < newest {}
     proxy.record();
     let mut last = 0;
     for _ in 0..10 {
         last = streams[0].find("snapshot", |_| true).await.id.unwrap();
     }
     let sent = proxy.flights().len();
-    // The check, a ping before it, and what was under way.
-    assert!((10..=30).contains(&sent), "{sent}: {:?}", proxy.flights());
+    // A check and a ping before it for each; a tenth of what one for each stream would be.
+    assert!((5..=100).contains(&sent), "{sent}: {:?}", proxy.flights());
     for stream in &mut streams[1..] {
         stream.find("snapshot", |_| true).await;
     }

@@ -14,12 +14,12 @@ use support::{
 use crate::stand::{LONG, connect, quiet, server, tables, transfer};
 
 /// When a COMMIT that stays unanswered counts as lost.
-const SILENCE: Duration = Duration::from_millis(700);
+const SILENCE: Duration = Duration::from_secs(1);
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn hasty() -> TransactOptions {
-    TransactOptions::new().deadline(Duration::from_secs(1))
+    TransactOptions::new().deadline(Duration::from_secs(2))
 }
 
 /// Asks ten times at once, and twice in a row.
@@ -41,7 +41,7 @@ async fn ask(db: &ResilientConnection, token: CommitToken, truth: CommitStatus) 
 
 async fn later_it_tells_the_truth(engine: Engine) -> TestResult {
     let late = Fault::Late {
-        after: Duration::from_secs(6),
+        after: Duration::from_secs(8),
         ending: Ending::Silence,
     };
     for (fault, truth) in [

@@ -1,9 +1,13 @@
 //! A small bank on each engine: the tables and repository that most tests share.
 
+use std::time::Instant;
+
 use resilient_sea_orm::{Builder, Locking, ResilientConnection, prelude::*};
 use sea_orm::{ConnectOptions, ConnectionTrait, Statement, TransactionTrait};
 pub use support::unique_name;
 use support::{Engine, TestDb};
+
+use crate::rig::{PATIENCE, is_pool_timeout};
 
 /// A database with accounts, and a connection to it.
 pub struct Bank {
@@ -139,16 +143,20 @@ pub async fn without_hanging<T>(call: impl Future<Output = T>) -> T {
 
 /// One number, read outside of any scope.
 pub async fn number(db: &ResilientConnection, sql: &str) -> i64 {
+    let until = Instant::now() + PATIENCE;
     let sql = if matches!(db.get_database_backend(), sea_orm::DbBackend::MySql) {
         sql.to_owned()
     } else {
         sql.replace("AS CHAR)", "AS TEXT)")
     };
-    let row = db
-        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
-        .await
-        .expect("query")
-        .expect("a row");
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = loop {
+        match db.query_one_raw(statement.clone()).await {
+            // The connection that was used last is given back beside this.
+            Err(error) if is_pool_timeout(&error) && Instant::now() < until => {}
+            row => break row.expect("query").expect("a row"),
+        }
+    };
     row.try_get::<String>("", "n")
         .expect("text")
         .trim()

@@ -154,7 +154,7 @@ async fn cut(engine: Engine, cut: Cut) -> Result<(Bank, Error), support::Error> 
     let test = TestDb::new(engine).await?;
     let proxy = CutProxy::before(&test).await?;
     let mut rig = Rig::new(1);
-    rig.limit = Duration::from_millis(500);
+    rig.limit = Duration::from_secs(2);
     rig.url = Some(proxy.url().to_owned());
     let bank = rig.on(test, 2).await;
     proxy.cut_next(cut);

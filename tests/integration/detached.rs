@@ -164,7 +164,7 @@ async fn a_timeout_after_a_write_leaves_an_unknown_outcome(engine: Engine) -> Te
     let db = &bank.db;
     let runs = AtomicU32::new(0);
     let error = db
-        .transact(DETACHED.timeout(Duration::from_millis(400)), || async {
+        .transact(DETACHED.timeout(Duration::from_secs(2)), || async {
             runs.fetch_add(1, Ordering::SeqCst);
             add(db, 1, 5).await?;
             std::future::pending::<Result<()>>().await

@@ -4,21 +4,38 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::Mutex,
     task::Poll,
     time::{Duration, Instant},
 };
 
 use resilient_sea_orm::{
-    FaultKind, ResilientConnection,
+    Builder, FaultKind, ResilientConnection, ResilientTransaction, classify,
     policy::{BudgetConfig, RetryPolicy},
 };
-use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, TransactionTrait};
+use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, DbErr, TransactionTrait};
 use support::{Engine, Server, TestDb, wait_until};
 
 use crate::bank::{Bank, unique_name};
 
 /// How long a condition may take to become true; generous, for machines under load.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who has less time than this to get a connection does not open the first one at once, as that
+/// would have to be as quick.
+pub const HURRY: Duration = Duration::from_secs(2);
+
+/// What a builder connects to. SeaORM asks SQLite for its version at once, in whatever little
+/// time a test gives.
+pub async fn connected(builder: &Builder) -> ResilientConnection {
+    for _ in 0..100 {
+        match builder.clone().connect().await {
+            Err(error) if error.kind() == FaultKind::PoolTimeout => {}
+            connected => return connected.expect("connects"),
+        }
+    }
+    panic!("no connection in a hundred tries");
+}
 
 /// How the bank's connection behaves.
 #[derive(Clone, Debug)]
@@ -48,10 +65,9 @@ impl Rig {
         options
             .max_connections(self.pool)
             .acquire_timeout(self.acquire)
-            // The first connection must not need the server faster than the others.
-            .connect_lazy(self.acquire < Duration::from_secs(1))
+            .connect_lazy(self.acquire < HURRY)
             .sqlx_logging(false);
-        let builder = resilient_sea_orm::Builder::default()
+        let builder = Builder::default()
             .name(unique_name())
             .policy(self.policy)
             // A test repeats one failure very often; the budget has tests of its own.
@@ -59,14 +75,7 @@ impl Rig {
             .statement_limit(self.limit)
             .control_limit(self.limit)
             .to(options);
-        // SeaORM asks SQLite for its version at once, in whatever little time a test gives.
-        for _ in 0..100 {
-            match builder.clone().connect().await {
-                Err(error) if error.kind() == FaultKind::PoolTimeout => {}
-                connected => return connected.expect("connects"),
-            }
-        }
-        panic!("no connection in a hundred tries");
+        connected(&builder).await
     }
 
     /// A bank on the shared server.
@@ -109,19 +118,36 @@ pub async fn nothing_leaks(bank: &Bank, pool: u32) {
             .await
             .expect("sessions");
     }
-    let mut held = Vec::new();
-    for _ in 0..pool {
-        let slot = bank
-            .db
-            .begin_with_config(None, Some(AccessMode::ReadOnly))
-            .await
-            .expect("a slot");
-        slot.execute_unprepared("SELECT 1").await.expect("a slot");
-        held.push(slot);
-    }
-    for slot in held {
+    for slot in hold(&bank.db, pool as usize).await {
         slot.rollback().await.expect("clean");
     }
+}
+
+pub fn is_pool_timeout(error: &DbErr) -> bool {
+    classify(error).is_some_and(|fault| fault.kind() == FaultKind::PoolTimeout)
+}
+
+/// Takes so many connections at once. One may need more than one try, as those that were used
+/// last are given back beside this, and some pools have little time.
+pub async fn hold(db: &ResilientConnection, slots: usize) -> Vec<ResilientTransaction> {
+    let held = Mutex::new(Vec::new());
+    let all = async || {
+        let slot = db
+            .begin_with_config(None, Some(AccessMode::ReadOnly))
+            .await
+            .expect("begins later");
+        let works = match slot.execute_unprepared("SELECT 1").await {
+            Err(error) if is_pool_timeout(&error) => false,
+            works => works.map(|_| true).expect("a slot"),
+        };
+        let mut held = held.lock().expect("no panic");
+        held.extend(works.then_some(slot));
+        Ok(held.len() == slots)
+    };
+    wait_until("connections to hold", PATIENCE, all)
+        .await
+        .expect("connections to hold");
+    held.into_inner().expect("no panic")
 }
 
 pub async fn nothing_open(bank: &Bank) {

@@ -13,7 +13,7 @@ use crate::{
     rig::{Rig, nothing_leaks},
 };
 
-const LIMIT: Duration = Duration::from_millis(400);
+const LIMIT: Duration = Duration::from_secs(1);
 
 struct Frozen {
     /// Before its server, which it needs to clean up.
@@ -26,7 +26,7 @@ impl Frozen {
         let server = Server::start_private(engine, &[])?;
         let mut rig = Rig::new(2);
         rig.limit = LIMIT;
-        rig.acquire = Duration::from_secs(1);
+        rig.acquire = Duration::from_secs(5);
         let bank = rig.private(&server, 2).await;
         Ok(Self { bank, server })
     }

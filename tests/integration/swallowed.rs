@@ -9,9 +9,12 @@ use resilient_sea_orm::{
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, Statement, TransactionTrait,
 };
-use support::{Engine, TestResult, engine_tests};
+use support::{Engine, TestResult, engine_tests, wait_until};
 
-use crate::bank::{Bank, add, impatient};
+use crate::{
+    bank::{Bank, add, impatient},
+    rig::PATIENCE,
+};
 
 const NEVER: TransactOptions = TransactOptions::new().retries(0);
 
@@ -84,11 +87,24 @@ async fn a_swallowed_lock_timeout_commits_half_of_a_transfer_on_mariadb() -> Tes
     Ok(())
 }
 
+/// Who has the second lock, and will want the first.
+pub struct Opponent<'a> {
+    bank: &'a Bank,
+    go: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Opponent<'_> {
+    /// Makes it want what the program has, and returns when it waits for that.
+    pub async fn wants_the_first(self) {
+        self.go.send(()).expect("the opponent");
+        let waits = async || Ok(self.bank.test.sessions_in_wait().await? == 1);
+        let waits = wait_until("the opponent waits", PATIENCE, waits);
+        waits.await.expect("it waits");
+    }
+}
+
 /// A deadlock in which the program is the victim: the opponent has changed more rows.
-pub async fn victim<T>(
-    bank: &Bank,
-    program: impl AsyncFnOnce(tokio::sync::oneshot::Sender<()>) -> T,
-) -> T {
+pub async fn victim<T>(bank: &Bank, program: impl AsyncFnOnce(Opponent<'_>) -> T) -> T {
     let opponent = bank.test.connect(1).await.expect("connects");
     if bank.test.engine() == Engine::Postgres {
         // The victim is who looks for deadlocks first: it never does.
@@ -109,7 +125,7 @@ pub async fn victim<T>(
             .expect("wins");
         tx.rollback().await.expect("rolls back");
     });
-    let result = program(go).await;
+    let result = program(Opponent { bank, go }).await;
     second.await.expect("the opponent");
     result
 }
@@ -117,13 +133,13 @@ pub async fn victim<T>(
 /// Locks account 1, then wants 2, and ignores that it did not get it.
 async fn ignore_deadlock(
     db: &impl ConnectionTrait,
-    go: Option<tokio::sync::oneshot::Sender<()>>,
+    opponent: Option<Opponent<'_>>,
 ) -> Result<(), DbErr> {
     db.execute_unprepared("UPDATE account SET balance = balance + 5 WHERE id = 1")
         .await?;
-    let contended = go.is_some();
-    if let Some(go) = go {
-        let _ = go.send(());
+    let contended = opponent.is_some();
+    if let Some(opponent) = opponent {
+        opponent.wants_the_first().await;
     }
     let second = "UPDATE account SET balance = balance + 5 WHERE id = 2";
     let swallowed = db.execute_unprepared(second).await;
@@ -139,9 +155,9 @@ async fn a_swallowed_deadlock_is_retried_to_a_correct_ok(engine: Engine) -> Test
     let bank = Bank::open(engine, 3).await;
     if engine == Engine::MariaDb {
         let naive = bank.test.connect(1).await?;
-        victim(&bank, async |go| {
+        victim(&bank, async |opponent| {
             let tx = naive.begin().await?;
-            ignore_deadlock(&tx, Some(go)).await?;
+            ignore_deadlock(&tx, Some(opponent)).await?;
             tx.rollback().await
         })
         .await?;
@@ -153,13 +169,13 @@ async fn a_swallowed_deadlock_is_retried_to_a_correct_ok(engine: Engine) -> Test
         add(&bank.db, 3, -5).await?;
     }
     let runs = AtomicU32::new(0);
-    victim(&bank, async |go| {
-        let go = std::sync::Mutex::new(Some(go));
+    victim(&bank, async |opponent| {
+        let opponent = std::sync::Mutex::new(Some(opponent));
         bank.db
             .transact(TransactOptions::new().retries(20), || {
                 runs.fetch_add(1, Ordering::SeqCst);
-                let go = go.lock().expect("lock").take();
-                async { Ok::<_, Error>(ignore_deadlock(&bank.db, go).await?) }
+                let opponent = opponent.lock().expect("lock").take();
+                async { Ok::<_, Error>(ignore_deadlock(&bank.db, opponent).await?) }
             })
             .await
     })

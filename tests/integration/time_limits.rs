@@ -92,7 +92,7 @@ async fn an_attempt_that_runs_into_its_timeout_is_undone_and_run_again(
         let options = TransactOptions::new()
             .retries(1)
             .on(FaultSet::of(&[FaultKind::Deadlock]))
-            .timeout(Duration::from_millis(400));
+            .timeout(Duration::from_secs(2));
         db.transact(options, || async {
             let first = runs.fetch_add(1, Ordering::SeqCst) == 0;
             add(db, 1, 1).await?;

@@ -58,11 +58,10 @@ impl TestDb {
                 Ok(count(one::<i64>(self.admin(), sql).await?))
             }
             Engine::MariaDb | Engine::MySql => {
-                let sql = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
-                           WHERE db = database() AND id <> connection_id()";
-                let ours: Vec<i64> = all(self.admin(), sql, "").await?;
+                let ours = mysql_sessions(self.admin()).await?;
                 let open = innodb_transactions(self.admin()).await?;
-                Ok(open.iter().filter(|id| ours.contains(id)).count())
+                let open = open.iter().filter(|one| ours.contains(&one.session));
+                Ok(open.count())
             }
             Engine::Sqlite if self.is_in_memory() => {
                 // Connections to a shared cache wait for each other without a limit.
@@ -73,6 +72,30 @@ impl TestDb {
                 })
             }
             Engine::Sqlite => self.sqlite_writer().await,
+        }
+    }
+
+    /// How many sessions of this database wait for a lock right now.
+    ///
+    /// # Errors
+    /// If the server does not answer, or for `SQLite`, which has no sessions.
+    pub async fn sessions_in_wait(&self) -> Result<usize, Error> {
+        match self.engine() {
+            Engine::Postgres => {
+                let sql = "SELECT count(*) FROM pg_stat_activity \
+                           WHERE wait_event_type = 'Lock' AND datname = current_database()";
+                Ok(count(one::<i64>(self.admin(), sql).await?))
+            }
+            Engine::MariaDb | Engine::MySql => {
+                let ours = mysql_sessions(self.admin()).await?;
+                let open = innodb_transactions(self.admin()).await?;
+                let waits = |one: &&Open| one.waits && ours.contains(&one.session);
+                Ok(open.iter().filter(waits).count())
+            }
+            engine @ Engine::Sqlite => {
+                let what = "sessions";
+                Err(Error::Unsupported { engine, what })
+            }
         }
     }
 
@@ -173,11 +196,25 @@ pub(crate) async fn kill_mysql_sessions(
     Ok(sessions.len())
 }
 
+/// The sessions of this database but that of `admin`.
+async fn mysql_sessions(admin: &DatabaseConnection) -> Result<Vec<i64>, DbErr> {
+    let sql = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
+               WHERE db = database() AND id <> connection_id()";
+    all(admin, sql, "").await
+}
+
+/// A session with an open transaction.
+struct Open {
+    session: i64,
+    /// For a lock.
+    waits: bool,
+}
+
 /// The sessions with an open transaction, whatever their database.
 ///
 /// The table `innodb_trx` would be easier to read, but it is a copy that is not refreshed while
 /// anybody reads it more often than every 0.1 s, as parallel tests do.
-async fn innodb_transactions(admin: &DatabaseConnection) -> Result<Vec<i64>, DbErr> {
+async fn innodb_transactions(admin: &DatabaseConnection) -> Result<Vec<Open>, DbErr> {
     let statement =
         Statement::from_string(admin.get_database_backend(), "SHOW ENGINE INNODB STATUS");
     let row = admin.query_one_raw(statement).await?;
@@ -189,7 +226,10 @@ async fn innodb_transactions(admin: &DatabaseConnection) -> Result<Vec<i64>, DbE
         let (_, rest) = text
             .split_once("MariaDB thread id ")
             .or_else(|| text.split_once("MySQL thread id "))?;
-        rest.split(',').next()?.parse().ok()
+        Some(Open {
+            session: rest.split(',').next()?.parse().ok()?,
+            waits: text.contains("LOCK WAIT "),
+        })
     };
     Ok(open.filter_map(session).collect())
 }

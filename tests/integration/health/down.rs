@@ -77,11 +77,13 @@ async fn a_silent_server_is_waited_for_no_longer_than_allowed(engine: Engine) ->
 
 async fn a_pool_that_is_exhausted_is_said_to_be(engine: Engine) -> TestResult {
     let test = TestDb::new(engine).await?;
-    for acquire in [Duration::from_millis(100), PATIENCE] {
+    let hurry = Duration::from_millis(500);
+    for (acquire, limit) in [(2 * hurry, PATIENCE), (PATIENCE, hurry)] {
         let db = open(&test, 1, acquire, settings()).await;
         let held = hold(&db, 1).await;
-        let options = quick(Duration::from_millis(500));
-        let report = db.check_health_with(CheckStrategy::Quick, options).await;
+        let report = db
+            .check_health_with(CheckStrategy::Quick, quick(limit))
+            .await;
         assert_eq!(report.fault, Some(FaultKind::PoolTimeout), "{report:?}");
         let reason = report.reason.unwrap();
         assert!(reason.starts_with("pool exhausted: "), "{reason}");

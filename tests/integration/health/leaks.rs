@@ -39,7 +39,7 @@ fn keeps(db: &ResilientConnection, until: &Arc<Notify>) -> tokio::task::JoinHand
 
 async fn a_leak_exhausts_the_pool_and_is_named(engine: Engine) -> TestResult {
     let test = TestDb::new(engine).await?;
-    let db = open(&test, 1, Duration::from_millis(300), impatient()).await;
+    let db = open(&test, 1, Duration::from_secs(1), impatient()).await;
     let until = Arc::new(Notify::new());
     let leaking = keeps(&db, &until);
     let suspected = async || Ok(!db.pool_status().suspected_leaks.is_empty());

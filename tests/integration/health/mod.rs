@@ -21,7 +21,10 @@ use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, TransactionTrait};
 use support::TestDb;
 use tokio::sync::Notify;
 
-use crate::{bank::unique_name, rig::PATIENCE};
+use crate::{
+    bank::unique_name,
+    rig::{HURRY, PATIENCE, connected},
+};
 
 /// A check that is only told off by what is wrong, not by a machine under load.
 pub fn patient() -> CheckOptions {
@@ -52,9 +55,10 @@ pub async fn open(
     options
         .max_connections(pool)
         .acquire_timeout(acquire)
+        .connect_lazy(acquire < HURRY)
         .sqlx_logging(false);
     let builder = Builder::default().name(unique_name()).health(settings);
-    let db = builder.to(options).connect().await.expect("connects");
+    let db = connected(&builder.to(options)).await;
     // The connection that SeaORM asked for the version may still be on its way back.
     let settled = async || Ok(db.pool_status().in_use == 0);
     support::wait_until("an idle pool", PATIENCE, settled)

@@ -19,7 +19,7 @@ async fn a_recovery_makes_its_attempts_and_tells_when_they_fail(engine: Engine) 
     let test = TestDb::on(&server).await?;
     let connect = async |attempts: u32| {
         let health = HealthConfig::default()
-            .with_timeout(Duration::from_millis(200))
+            .with_timeout(Duration::from_secs(1))
             .with_background_monitoring(false)
             .with_recovery_max_attempts(attempts);
         let retry = RetryConfig::default()

@@ -8,7 +8,6 @@ use std::sync::{
 use resilient_sea_orm::{core::Reason, prelude::*, testing::FaultPlan};
 use sea_orm::ConnectionTrait;
 use support::{Cut, CutProxy, Engine, TestDb, TestResult, engine_tests};
-use tokio::sync::oneshot::Sender;
 
 use super::{AGAIN, ONCE, writes};
 use crate::{
@@ -56,13 +55,14 @@ async fn careless(bank: &Bank, options: TransactOptions, second: &str) -> Result
 
 async fn a_swallowed_deadlock_is_the_same(engine: Engine) -> TestResult {
     let bank = Bank::open(engine, 3).await;
-    let real = victim(&bank, async |go| {
-        let go: Mutex<Option<Sender<()>>> = Mutex::new(Some(go));
+    let real = victim(&bank, async |opponent| {
+        let opponent = Mutex::new(Some(opponent));
         bank.db
             .transact(ONCE, || async {
                 add(&bank.db, 1, 5).await?;
-                if let Some(go) = go.lock().expect("lock").take() {
-                    let _ = go.send(());
+                let opponent = opponent.lock().expect("lock").take();
+                if let Some(opponent) = opponent {
+                    opponent.wants_the_first().await;
                 }
                 let _ = bank.db.execute_unprepared(TAKE_2).await;
                 let _ = add(&bank.db, 3, 5).await;

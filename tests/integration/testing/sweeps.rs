@@ -118,11 +118,14 @@ async fn with_verified_commits_nothing_is_unknown(engine: Engine) -> TestResult 
     Ok(())
 }
 
+/// For whatever the sweep asks in between, too.
+const LIMIT: Duration = Duration::from_millis(500);
+
 async fn silence_and_delay_can_be_swept_too(engine: Engine) -> TestResult {
     let mut bank = bank(engine, CommitMode::Reported).await?;
     let builder = ResilientConnection::builder(bank.db.as_sea_orm().clone())
-        .statement_limit(Duration::from_millis(200))
-        .control_limit(Duration::from_millis(200));
+        .statement_limit(LIMIT)
+        .control_limit(LIMIT);
     bank.db = builder.connect().await?;
     let faults = [
         Disturbance::Hung,

@@ -103,10 +103,8 @@ async fn a_deferred_key_is_named_without_another_connection_on_postgres() -> Tes
         "CREATE TABLE t (a INTEGER CONSTRAINT uq UNIQUE DEFERRABLE INITIALLY DEFERRED)",
     ])
     .await;
-    let start = std::time::Instant::now();
     let said = refused_at_commit(&lab, &["INSERT INTO t VALUES (1), (1)"]).await;
     assert_eq!(said, "unique t.uq(a)");
-    assert!(start.elapsed().as_secs() < 1, "{:?}", start.elapsed());
     Ok(())
 }
 

@@ -43,28 +43,17 @@ async fn an_exhausted_pool_is_not_waited_for(engine: Engine) -> TestResult {
             },
         ),
     ] {
-        let start = Instant::now();
+        // Who waited for another connection would not know the name.
         assert_eq!(
             without_hanging(lab.refused_after(&[], sql)).await,
             expected,
             "{sql}"
         );
-        assert!(
-            start.elapsed() < Duration::from_millis(500),
-            "{sql}: {:?}",
-            start.elapsed()
-        );
     }
     // On the pool there is room again: the statement is over.
-    let start = Instant::now();
     assert_eq!(
-        lab.refused("INSERT INTO t VALUES (2, 1, 1, 1)").await,
+        without_hanging(lab.refused("INSERT INTO t VALUES (2, 1, 1, 1)")).await,
         "unique t.uq(b, a)"
-    );
-    assert!(
-        start.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        start.elapsed()
     );
     Ok(())
 }

@@ -45,7 +45,8 @@ impl Door {
         let knocks = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&knocks);
         let task = tokio::spawn(async move {
-            while listener.accept().await.is_ok() {
+            // Counted before it is closed.
+            while let Ok(_knock) = listener.accept().await {
                 count.fetch_add(1, SeqCst);
             }
         });

@@ -12,7 +12,7 @@ async fn it_goes_on_while_the_database_is_down_and_tells_when_it_is_back(
 ) -> TestResult {
     let server = Arc::new(Server::start_private(engine, &[])?);
     let mut rig = Rig::new(2);
-    rig.acquire = Duration::from_millis(500);
+    rig.acquire = Duration::from_secs(2);
     let bank = rig.private(&server, 1).await;
     let mut hears = bank.db.health_events();
     let config = MonitorConfig::default().interval(Duration::from_millis(50));

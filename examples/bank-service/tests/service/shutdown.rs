@@ -57,7 +57,7 @@ async fn is_answered(engine: Engine, signal: Signal) -> TestResult {
         .await?;
     assert_eq!(events.status().as_u16(), 200);
     assert!(events.chunk().await?.is_some());
-    let requests = under_way(&client, &url, 1_500).await?;
+    let requests = under_way(&client, &url, 5_000).await?;
     program.send(signal)?;
     for request in requests {
         let reply = request.await??;
