@@ -91,7 +91,8 @@ impl Accounts {
     async fn wait(&self) {
         // Whoever runs again does so alone.
         if CallStatus::current().is_some_and(|call| call.attempts() == 1) {
-            self.meet.wait().await;
+            let meet = tokio::time::timeout(Duration::from_secs(20), self.meet.wait());
+            meet.await.expect("the other one");
         }
     }
 

@@ -38,7 +38,7 @@ fn line<'a>(text: &'a str, name: &str) -> &'a str {
 async fn the_demo_keeps_every_cent(engine: Engine) -> TestResult {
     let test = TestDb::new(engine).await?;
     let variables = [("DATABASE_URL", test.url())];
-    let output = load(&["--demo", "--seconds", "4", "--tasks", "8"], &variables)?;
+    let output = load(&["--demo", "--seconds", "7", "--tasks", "8"], &variables)?;
     let said = text(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("No cent is missing"), "{said}");
@@ -79,7 +79,7 @@ async fn a_wrong_cent_is_found(engine: Engine) -> TestResult {
                 "--url",
                 &url,
                 "--seconds",
-                "3",
+                "6",
                 "--rate",
                 "40",
                 "--trouble",

@@ -86,7 +86,7 @@ pub(crate) struct Limit {
     /// What it was before it rose, and when that last seemed right.
     rose: Option<(usize, Instant)>,
     fastest: Option<Duration>,
-    /// What stretches at this limit score on average, where nothing is tried.
+    /// What stretches at this limit score on average, where nothing is tried and calls wait.
     usual: Option<f64>,
     /// What waits in vain have cost of late.
     stalls: f64,
@@ -152,6 +152,7 @@ impl Limit {
         let idle = now.saturating_duration_since(self.last_left);
         if in_flight == 1 && idle > IDLE {
             self.stretch = Stretch::new(now, true);
+            self.usual = None;
         }
         let stretch = &mut self.stretch;
         stretch.entered += 1;
@@ -203,7 +204,9 @@ impl Limit {
         self.stalls = (self.stalls - BEARABLE).max(0.0);
         if ended == (Ended::Contended { waited: true }) {
             let fastest = self.fastest.unwrap_or(self.stretch.fastest);
-            // An impatient statement would have waited for so long, too.
+            // An impatient statement would have waited for so long, too. So those that are do not
+            // keep each other impatient: to be patient once in a while costs less than to be
+            // impatient for ever.
             let in_vain = took.saturating_sub(impatience(fastest));
             self.stalls += in_vain.as_secs_f64() / fastest.as_secs_f64().max(f64::MIN_POSITIVE);
             if self.stalls >= TOO_MUCH {
@@ -294,20 +297,20 @@ impl Limit {
             self.rose = None;
             self.pause_up = SHORT_PAUSE;
         }
-        // A single stretch can be bad by chance, and whatever is tried after it looks well.
-        let score = match self.usual {
-            Some(usual) if self.current < UNLIMITED && !found.plain() => {
-                usual + (found.score() - usual) * LATEST
-            }
+        // A single stretch can be bad by chance, and whatever is tried after it looks well. Where
+        // nobody waited, it tells how much came and not how much could be done.
+        let usual = match self.usual {
+            Some(usual) if found.binding => usual + (found.score() - usual) * LATEST,
             _ => found.score(),
         };
-        self.usual = Some(score);
+        self.usual = found.binding.then_some(usual);
         let at_most = self.current.min(found.peak);
         let lower_is_due = self.not_down.is_none_or(|at| now >= at);
         if found.in_trouble() && at_most > 1 && lower_is_due {
+            let score = if found.plain() { found.score() } else { usual };
             self.go_down(now, found, score, at_most);
         } else if now >= until && found.binding && self.current < UNLIMITED {
-            self.go_up(now, score);
+            self.go_up(now, usual);
         }
     }
 
@@ -363,6 +366,10 @@ impl Limit {
 
     fn set(&mut self, now: Instant, limit: usize) {
         let lower = limit < self.current;
+        if lower && limit == 1 {
+            // Whose those were, it cannot tell.
+            self.stalls = 0.0;
+        }
         self.changes += u64::from(limit != self.current);
         self.current = limit.clamp(1, UNLIMITED);
         self.stretch = Stretch::new(now, !lower);

@@ -99,8 +99,10 @@ async fn refill<DB: Known>(pool: &sqlx::Pool<DB>, health: &PoolHealth) -> u32 {
         held.push(known);
     }
     let mut opened = 0;
-    for (mut conn, _lease) in held {
+    for (mut conn, lease) in held {
         opened += 1;
+        // Whoever gets it next may lease it at once.
+        drop(lease);
         conn.return_to_pool().await;
     }
     opened

@@ -77,6 +77,8 @@ impl Reply {
 /// A connection that is checked out of its pool.
 #[derive(Debug)]
 pub struct Session {
+    /// Before the connection, which somebody else may lease as soon as it is given back.
+    lease: Option<Lease>,
     pub(crate) wire: Wire,
     restore: Restore,
     pub(crate) schema: Arc<Schema>,
@@ -97,8 +99,6 @@ pub struct Session {
     timer: Spare,
     /// The turns that its transaction or statement has.
     turns: Option<HeldTurns>,
-    /// Last, so that the connection is on its way back when it counts as given back.
-    lease: Option<Lease>,
 }
 
 #[derive(Debug)]

@@ -28,7 +28,8 @@ impl Accounts {
     async fn meet(&self, alone: bool) {
         let attempts = CallStatus::current().expect("in a call").attempts();
         if !alone && attempts == 1 {
-            self.both.wait().await;
+            let both = tokio::time::timeout(PATIENCE, self.both.wait());
+            both.await.expect("the other one");
         }
     }
 
@@ -158,7 +159,7 @@ async fn a_refreshed_transaction_goes_on(engine: Engine) -> TestResult {
         db.execute_unprepared("UPDATE account SET balance = 1 WHERE id = 1")
             .await?;
         for _ in 0..4 {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             assert!(db.refresh_session());
             assert!(db.end_overdue_sessions().is_empty());
         }

@@ -126,7 +126,8 @@ impl Accounts {
         add(&self.db, first, 1).await?;
         // Whoever runs again does so alone.
         if CallStatus::current().expect("in a call").attempts() == 1 {
-            self.both.wait().await;
+            let both = tokio::time::timeout(PATIENCE, self.both.wait());
+            both.await.expect("the other one");
         }
         add(&self.db, second, 1).await
     }

@@ -49,6 +49,7 @@ pub(super) struct Found {
     goodput: f64,
     waste: f64,
     stalled: f64,
+    stalls: u32,
     contended: u32,
     /// The fastest commit's time over the mean of all.
     pub(super) gradient: f64,
@@ -60,7 +61,7 @@ pub(super) struct Found {
 impl Found {
     /// Whether calls got stuck so much that one stretch is enough to tell.
     pub(super) fn plain(&self) -> bool {
-        self.contended >= ENOUGH_STALLS && self.stalled >= STALLED
+        self.stalls >= ENOUGH_STALLS && self.stalled >= STALLED
     }
 
     pub(super) fn in_trouble(&self) -> bool {
@@ -99,7 +100,7 @@ impl Stretch {
         let length = now.saturating_duration_since(self.since);
         let hopeless = least.is_some_and(|least| {
             let full = f64::from(COMMITS);
-            length.as_secs_f64() * least > full && f64::from(self.done) < full
+            self.entered > 0 && length.as_secs_f64() * least > full && f64::from(self.done) < full
         });
         let full = self.done >= COMMITS || self.stalled >= ENOUGH_STALLS || hopeless;
         length >= LONGEST || (length >= SHORTEST && full)
@@ -121,6 +122,7 @@ impl Stretch {
             goodput: f64::from(self.done) / seconds,
             stalled: f64::from(self.stalled) / all,
             waste: self.wasted.as_secs_f64() / busy,
+            stalls: self.stalled,
             contended: self.contended,
             gradient: fastest / mean,
             binding: self.waited * 2 > self.entered,

@@ -36,10 +36,9 @@ impl Trial {
         self.tried < self.before
     }
 
-    /// The goodput below which the tried one is wrong whatever else it shows.
+    /// The goodput below which a stretch of the tried one that calls wait for is the last.
     pub(super) fn least(&self) -> f64 {
-        // What was before has been measured once more often.
-        FAR_LESS * self.score_before / f64::from(self.stretches + 1)
+        FAR_LESS * self.score_before - self.score_tried
     }
 
     /// Whether the tried one, that came to `found`, is right.

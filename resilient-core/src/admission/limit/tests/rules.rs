@@ -217,6 +217,32 @@ fn a_bad_stretch_does_not_speak_for_those_before_it() {
 }
 
 #[test]
+fn what_came_in_quiet_times_is_not_what_could_be_done() {
+    let mut told = Told::at(4);
+    told.limit.phase = Phase::Resting(told.now + MS * 250);
+    for _ in 0..10 {
+        told.clean(Came::AtOnce, 101);
+    }
+    told.clean(Came::InLine, 220);
+    assert_eq!(told.limit.limit(), 8, "tried");
+    told.clean(Came::InLine, 190);
+    assert_eq!(told.limit.limit(), 4, "less, so it is not plain");
+    // The same after a pause.
+    let mut told = Told::at(4);
+    told.limit.phase = Phase::Resting(told.now + MS * 500);
+    for _ in 0..10 {
+        told.clean(Came::InLine, 101);
+    }
+    told.now += IDLE * 10;
+    told.limit.entered(told.now, false, 1);
+    told.limit.left(told.now, MS, Ended::Done, 0);
+    told.clean(Came::InLine, 220);
+    assert_eq!(told.limit.limit(), 8, "tried");
+    told.clean(Came::InLine, 190);
+    assert_eq!(told.limit.limit(), 4, "less, so it is not plain");
+}
+
+#[test]
 fn a_rise_that_fails_doubles_the_pause_before_the_next() {
     let mut told = Told::at(4);
     assert_eq!(told.rises_after(), SHORTEST);
