@@ -95,7 +95,8 @@ async fn connect(url: &str) -> Result<ResilientConnection> {
         });
     }
     let db = ResilientConnection::builder(options)
-        .policy(RetryPolicy::new().retries(12))
+        // So many tasks for so few accounts: one of them may lose a dozen times in a row.
+        .policy(RetryPolicy::new().retries(50))
         .connect()
         .await?;
     if db.get_database_backend() == DbBackend::Postgres {

@@ -130,18 +130,28 @@ async fn stale_ones_go_in_batches_down_to_the_floor(engine: Engine) -> TestResul
 /// again.
 async fn the_last_place_is_left_to_callers(engine: Engine) -> TestResult {
     let test = TestDb::new(engine).await?;
+    // What was used once is replaced. Nobody else asks for a connection meanwhile.
     let settings = HealthSettings {
         min_healthy_connections: 2,
+        max_usage: 1,
         ..settings()
     };
     for places in [2, 3] {
         let db = open(bare(), &test, places, PATIENCE, settings.clone()).await;
-        db.start_monitoring_with(often());
-        let floor = async || Ok(db.pool_status().open == places - 1);
-        wait_until("the floor", PATIENCE, floor).await?;
-        super::looks(&db, 5).await?;
-        assert_eq!(db.pool_status().open, places - 1, "of {places} places");
-        assert!(db.stop_monitoring().await);
+        fill(&db, places).await;
+        let idle = async || Ok(db.pool_status().in_use == 0);
+        wait_until("idle connections", PATIENCE, idle).await?;
+        let mut opened = 0;
+        let replaced = async || {
+            opened = db.check_connections().await.opened;
+            Ok(opened > 0)
+        };
+        wait_until("new connections", PATIENCE, replaced).await?;
+        let open = db.pool_status().open;
+        assert!(
+            opened < places && open < places,
+            "{open} of {places} places"
+        );
     }
     Ok(())
 }
